@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+import { writeSync } from "node:fs";
+
+// Nothing else is loaded for this answer: process.stdout alone would cost a few ms.
+if (process.argv[2] === "--version") writeSync(1, `${RENDT_VERSION}\n`);
