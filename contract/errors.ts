@@ -1,0 +1,144 @@
+import { z } from "zod";
+
+type Row = { status: number; retryable: boolean; hint: string };
+
+/**
+ * Every error of Rendt: HTTP status, whether the same request may succeed later, and what to do next.
+ * Codes are stable; texts may change. `docs/errors.md` lists exactly these.
+ */
+export const ERRORS = {
+  bad_request: { status: 400, retryable: false, hint: "compare the request with docs/api.md" },
+  malformed_json: { status: 400, retryable: false, hint: "send one JSON value, UTF-8, nested at most 32 levels" },
+  unknown_field: {
+    status: 400,
+    retryable: false,
+    hint: "remove or correct the named field; docs/api.md lists them all",
+  },
+  bad_path: {
+    status: 400,
+    retryable: false,
+    hint: "use relative paths without '..', NUL or control characters, UTF-8, each name at most 255 bytes",
+  },
+  spec_too_large: {
+    status: 400,
+    retryable: false,
+    hint: "pass large values as input files instead of environment or arguments",
+  },
+  token_in_url: {
+    status: 400,
+    retryable: false,
+    hint: "send the token in the Authorization header, and revoke the one in the URL: it may be in logs",
+  },
+  no_token: { status: 401, retryable: false, hint: "run `rendt login URL`, or set RENDT_TOKEN" },
+  bad_token: {
+    status: 401,
+    retryable: false,
+    hint: "the token is malformed or unknown here: run `rendt login URL` again",
+  },
+  token_expired: { status: 401, retryable: false, hint: "ask the operator for a new token" },
+  token_revoked: { status: 401, retryable: false, hint: "ask the operator for a new token" },
+  wrong_role: { status: 403, retryable: false, hint: "use a token of the role that the message names" },
+  grant_refused: {
+    status: 403,
+    retryable: true,
+    hint: "ask for a fresh grant; a grant is good for one object, one method, one exact content and a short time",
+  },
+  not_found: { status: 404, retryable: false, hint: "`rendt list` shows the jobs of this account" },
+  no_such_operation: { status: 404, retryable: false, hint: "docs/api.md lists the operations" },
+  method_not_allowed: { status: 405, retryable: false, hint: "docs/api.md lists the method of each operation" },
+  id_taken: { status: 409, retryable: false, hint: "another request was made under this id or key: choose a new one" },
+  inputs_missing: {
+    status: 409,
+    retryable: false,
+    hint: "upload the named inputs with fresh grants, then release again",
+  },
+  inputs_gone: { status: 409, retryable: false, hint: "the inputs have passed their retention: submit the job again" },
+  not_released: {
+    status: 409,
+    retryable: false,
+    hint: "the submitter has to upload the inputs and release the job first",
+  },
+  not_available: { status: 409, retryable: false, hint: "`rendt show ID` tells who holds it or how it ended" },
+  not_ended: { status: 409, retryable: true, hint: "cancel the job or wait until it ends: `rendt wait ID`" },
+  outputs_not_ready: { status: 409, retryable: true, hint: "wait for the task to end: `rendt wait ID`" },
+  outputs_missing: {
+    status: 409,
+    retryable: true,
+    hint: "upload the named outputs with fresh grants, then finish again",
+  },
+  not_your_lease: { status: 403, retryable: false, hint: "claim the task first: `rendt step exec-perm ID`" },
+  lease_lost: {
+    status: 409,
+    retryable: false,
+    hint: "another worker holds the task now, or the job was cancelled or retried: discard this run",
+  },
+  gap: {
+    status: 409,
+    retryable: false,
+    hint: "offer the results of a lease in task order, beginning at the task named in details.from",
+  },
+  exists: { status: 412, retryable: false, hint: "the object is already there; HEAD tells whether it is the same" },
+  conflict: { status: 409, retryable: true, hint: "try again: several requests changed the same record" },
+  body_too_large: { status: 413, retryable: false, hint: "split the request: a body is at most 4 MiB" },
+  wrong_content: {
+    status: 400,
+    retryable: true,
+    hint: "the bytes differ from the grant's size or SHA-256: the file changed or was cut, send it again",
+  },
+  upgrade_needed: { status: 426, retryable: false, hint: "install the version of rendt that the server names" },
+  rate_limited: { status: 429, retryable: true, hint: "wait as long as Retry-After says" },
+  internal: { status: 500, retryable: true, hint: "try again; if it stays, give the operator the request id" },
+  storage_full: {
+    status: 507,
+    retryable: true,
+    hint: "free disk space on the server, or raise --max-disk; nothing was lost",
+  },
+  unavailable: { status: 503, retryable: true, hint: "the server or its store is busy or restarting: try again" },
+} as const satisfies Record<string, Row>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export const errorCode = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]);
+
+/** What every refused request is answered with; the `type` … `detail` fields are those of RFC 9457. */
+export const errorBody = z.looseObject({
+  error: z.looseObject({
+    code: z.string(),
+    message: z.string(),
+    hint: z.string(),
+    requestId: z.string().optional(),
+    details: z.record(z.string(), z.unknown()).optional(),
+  }),
+});
+export type ErrorBody = z.infer<typeof errorBody>;
+
+/** A refusal with a stable code. `details` are facts for programs; the message is for people. */
+export class RendtError extends Error {
+  override readonly name = "RendtError";
+  readonly code: ErrorCode;
+  readonly details: Record<string, unknown>;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { details?: Record<string, unknown>; cause?: unknown; retryAfterMs?: number } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = options.details ?? {};
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable;
+  }
+
+  get hint(): string {
+    return ERRORS[this.code].hint;
+  }
+}

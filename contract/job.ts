@@ -1,0 +1,312 @@
+import { z } from "zod";
+import { grant } from "./grant.ts";
+import {
+  DEFAULT_CRASH_LIMIT,
+  DEFAULT_KEEP_MS,
+  MAX_ARGUMENT_BYTES,
+  MAX_COMMAND_ARGUMENTS,
+  MAX_COUNT,
+  MAX_CREATE_JOBS,
+  MAX_DELAY_MS,
+  MAX_ENVIRONMENT_BYTES,
+  MAX_GET_JOBS,
+  MAX_ITEM_BYTES,
+  MAX_KEEP_MS,
+  MAX_LIST_ITEMS,
+  MAX_NAME_LENGTH,
+  MAX_OUTPUT_GLOBS,
+  MAX_PRIORITY_S,
+  MAX_RETRIES,
+  MAX_TIMEOUT_MS,
+  MAX_WAIT_MS,
+} from "./limits.ts";
+import { blobRef, tree } from "./manifest.ts";
+import { logRef, taskResult } from "./result.ts";
+
+/** `j` and 12 digits of base32 (Crockford's alphabet in lower case: no i, l, o, u). */
+export const jobId = z.string().regex(/^j[0-9a-hjkmnp-tv-z]{12}$/, "a job id: j and 12 base32 characters");
+
+const text = (bytes: number) =>
+  z.string().superRefine((value, context) => {
+    if (value.includes("\0")) context.addIssue({ code: "custom", message: "NUL can't be passed to a program" });
+    else if (!value.isWellFormed() || value.includes("\ufffd"))
+      context.addIssue({ code: "custom", message: "not valid UTF-8" });
+    else if (new TextEncoder().encode(value).length > bytes) {
+      context.addIssue({
+        code: "too_big",
+        maximum: bytes,
+        origin: "string",
+        message: `longer than ${bytes} bytes`,
+        params: { rendt: "spec_too_large" },
+      });
+    }
+  });
+
+const environment = z
+  .record(z.string().regex(/^[^=\0]+$/, "a name without '=' and NUL"), text(MAX_ARGUMENT_BYTES))
+  .superRefine((values, context) => {
+    const size = Object.entries(values).reduce((sum, [name, value]) => sum + name.length + value.length + 2, 0);
+    if (size > MAX_ENVIRONMENT_BYTES) {
+      context.addIssue({
+        code: "too_big",
+        maximum: MAX_ENVIRONMENT_BYTES,
+        origin: "string",
+        message: `the environment has ${size} bytes, at most ${MAX_ENVIRONMENT_BYTES} are allowed`,
+        params: { rendt: "spec_too_large" },
+      });
+    }
+  });
+
+/** An array's own values: `start`, `start + step` … `count` of them; at most `limit` run at once. */
+const array = z.strictObject({
+  start: z.int().min(0).default(0),
+  step: z.int().min(1).default(1),
+  count: z.int().min(1).max(MAX_COUNT),
+  limit: z.int().min(1).max(1000).optional(),
+});
+
+/** What a submitter asks for. Immutable once created. */
+export const jobSpec = z.strictObject({
+  command: z
+    .array(text(MAX_ARGUMENT_BYTES))
+    .min(1, "give a command after --")
+    .max(MAX_COMMAND_ARGUMENTS)
+    .refine((words) => words[0] !== "", "the command is empty"),
+  name: text(MAX_NAME_LENGTH).optional(),
+  env: environment.default({}),
+  inputs: tree.optional(),
+  /** What standard input reads: the input file at this path, else nothing. */
+  stdin: z.string().optional(),
+  /** Globs, relative to the working folder; a folder that matches returns whole. */
+  outputs: z.array(text(1024)).max(MAX_OUTPUT_GLOBS).default([]),
+  outputsOnFailure: z.boolean().default(true),
+  array: array.optional(),
+  /** One item per task, in order: replaces `{}` in the command and is RENDT_ITEM. */
+  items: z.array(text(MAX_ITEM_BYTES)).optional(),
+  timeoutMs: z.int().min(1).max(MAX_TIMEOUT_MS).optional(),
+  retries: z.int().min(0).max(MAX_RETRIES).default(0),
+  /** Only these exit codes are worth another try (all, when left out). */
+  retryOn: z.array(z.int().min(0).max(255)).max(256).optional(),
+  successCodes: z.array(z.int().min(0).max(255)).min(1).max(256).optional(),
+  crashLimit: z.int().min(1).max(100_000).default(DEFAULT_CRASH_LIMIT),
+  /** A head start in seconds. */
+  priority: z.int().min(-MAX_PRIORITY_S).max(MAX_PRIORITY_S).default(0),
+  delayMs: z.int().min(0).max(MAX_DELAY_MS).optional(),
+  /** Give up waiting after this long: tasks that never ran are dropped. */
+  expiresMs: z.int().min(1000).max(MAX_DELAY_MS).optional(),
+  /** How long outputs and the record are kept after the end. */
+  keepMs: z.int().min(60_000).max(MAX_KEEP_MS).default(DEFAULT_KEEP_MS),
+  queue: z
+    .string()
+    .regex(/^[@a-z0-9][a-z0-9._-]{0,63}$/)
+    .optional(),
+});
+/** A spec as it is written (defaults may be left out). */
+export type JobSpecInput = z.input<typeof jobSpec>;
+export type JobSpec = z.output<typeof jobSpec>;
+
+/** Why a task is where it is; the classic short codes stand in STATUS_CODES. */
+export const jobStatus = z.enum([
+  "uploading",
+  "waiting",
+  "available",
+  "executing",
+  "delivering",
+  "finished",
+  "failed",
+  "cancelled",
+  "expired",
+  "skipped",
+]);
+export type JobStatus = z.infer<typeof jobStatus>;
+export const STATUS_CODES = {
+  uploading: "xtbu",
+  waiting: "w",
+  available: "a",
+  executing: "ix",
+  delivering: "otbu",
+  finished: "f",
+  failed: "x",
+  cancelled: "c",
+  expired: "e",
+  skipped: "s",
+} as const satisfies Record<JobStatus, string>;
+export const ENDED: ReadonlySet<JobStatus> = new Set(["finished", "failed", "cancelled", "expired", "skipped"]);
+
+/** Tasks by what they do now; together they are `count`. */
+const taskCounts = z.looseObject({
+  waiting: z.int(),
+  available: z.int(),
+  executing: z.int(),
+  delivering: z.int(),
+  succeeded: z.int(),
+  failed: z.int(),
+  dropped: z.int(),
+});
+export type TaskCounts = z.infer<typeof taskCounts>;
+
+const running = z.looseObject({
+  lease: z.string(),
+  from: z.int(),
+  upTo: z.int(),
+  worker: z.string(),
+  phase: z.enum(["executing", "delivering"]),
+  try: z.int(),
+  expiresAt: z.int(),
+});
+
+/** One thing that happened to a job, oldest first in `history`. */
+const jobEvent = z.looseObject({
+  at: z.int(),
+  what: z.string(),
+  worker: z.string().optional(),
+  detail: z.string().optional(),
+});
+export type JobEvent = z.infer<typeof jobEvent>;
+
+/** A job as its owner sees it. Times are integer ms since 1970, by the server's clock. */
+export const jobView = z.looseObject({
+  id: z.string(),
+  owner: z.string(),
+  name: z.string().optional(),
+  status: jobStatus,
+  count: z.int(),
+  tasks: taskCounts,
+  round: z.int(),
+  version: z.int(),
+  command: z.array(z.string()),
+  createdAt: z.int(),
+  startedAt: z.int().optional(),
+  endedAt: z.int().optional(),
+  /** In plain words: why it waits, or how it ended. */
+  reason: z.string().optional(),
+  running: z.array(running),
+  /** Of a job of one task: its last result. */
+  result: taskResult.optional(),
+});
+export type JobView = z.infer<typeof jobView>;
+
+export const createRequest = z.strictObject({
+  jobs: z
+    .array(
+      z.strictObject({
+        id: jobId.optional(),
+        key: z.string().min(1).max(200).optional(),
+        watch: z.boolean().optional(),
+        spec: jobSpec,
+      }),
+    )
+    .min(1)
+    .max(MAX_CREATE_JOBS),
+});
+/** Answers stand in the order of the request; one job's refusal does not touch the others. */
+export const createAnswer = z.looseObject({
+  items: z.array(
+    z.union([
+      z.looseObject({
+        id: z.string(),
+        status: jobStatus,
+        existing: z.boolean(),
+        /** Blobs still to be uploaded before `release`. */ missing: z.array(blobRef),
+        grants: z.array(grant),
+      }),
+      z.looseObject({ error: z.looseObject({ code: z.string(), message: z.string(), hint: z.string() }) }),
+    ]),
+  ),
+});
+
+const wait = z.int().min(0).max(MAX_WAIT_MS).optional();
+
+/** Jobs by id; `wait` holds the answer until one of them has another version than `seen` says, or (until: ended) one has ended. */
+export const getRequest = z.strictObject({
+  ids: z.array(z.string()).min(1).max(MAX_GET_JOBS),
+  wait,
+  until: z.enum(["changed", "ended"]).default("changed"),
+  seen: z.record(z.string(), z.int()).optional(),
+});
+export const getAnswer = z.looseObject({
+  items: z.array(z.union([jobView, z.looseObject({ id: z.string(), missing: z.literal(true) })])),
+  retryAfterMs: z.int().optional(),
+});
+
+export const listRequest = z.strictObject({
+  status: jobStatus.optional(),
+  name: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_LIST_ITEMS).default(50),
+  cursor: z.string().optional(),
+  all: z.stringbool().optional(),
+});
+export const listAnswer = z.looseObject({ items: z.array(jobView), next: z.string().optional() });
+
+/** The whole of one job: view, spec and history. */
+export const showAnswer = z.looseObject({
+  job: jobView,
+  spec: z.looseObject({ command: z.array(z.string()) }),
+  history: z.array(jobEvent),
+});
+
+export const outputsRequest = z.strictObject({
+  from: z.coerce.number().int().min(0).optional(),
+  upTo: z.coerce.number().int().min(0).optional(),
+  status: z.enum(["succeeded", "failed"]).optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_LIST_ITEMS).default(100),
+  cursor: z.string().optional(),
+});
+/** Results of the tasks that ended, by index, each with its output tree; `grants` are the first blobs' GETs by SHA-256. */
+export const outputsAnswer = z.looseObject({
+  status: jobStatus,
+  items: z.array(z.looseObject({ index: z.int(), ended: z.boolean(), lease: z.string(), result: taskResult })),
+  grants: z.record(z.string(), grant),
+  next: z.string().optional(),
+});
+
+/** Live log chunks of one task from byte `after` of its frame stream, and, once it ended, where the full log is. */
+export const logsRequest = z.strictObject({
+  index: z.coerce.number().int().min(0).optional(),
+  try: z.coerce.number().int().min(1).optional(),
+  after: z.coerce.number().int().min(0).default(0),
+  wait: z.coerce.number().int().min(0).max(MAX_WAIT_MS).optional(),
+  follow: z.stringbool().default(false),
+});
+export const logsAnswer = z.looseObject({
+  index: z.int(),
+  status: jobStatus,
+  /** Which try these bytes are of; when it changes, `after` starts again at 0. */
+  lease: z.string().optional(),
+  try: z.int().optional(),
+  chunks: z.array(z.looseObject({ offset: z.int(), data: z.base64() })),
+  /** The full log, once the try has ended. */
+  log: logRef.optional(),
+  grant: grant.optional(),
+  retryAfterMs: z.int().optional(),
+});
+
+export const idsRequest = z.strictObject({
+  ids: z.array(z.string()).min(1).max(MAX_GET_JOBS),
+  round: z.int().optional(),
+});
+export const idsAnswer = z.looseObject({
+  items: z.array(
+    z.union([
+      jobView,
+      z.looseObject({
+        id: z.string(),
+        error: z.looseObject({ code: z.string(), message: z.string(), hint: z.string() }),
+      }),
+    ]),
+  ),
+});
+
+export const explainAnswer = z.looseObject({
+  job: jobView,
+  reasons: z.array(z.string()),
+  workers: z.array(
+    z.looseObject({
+      id: z.string(),
+      name: z.string(),
+      lastSeenAt: z.int(),
+      fits: z.boolean(),
+      reasons: z.array(z.string()),
+    }),
+  ),
+});

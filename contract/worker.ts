@@ -1,0 +1,142 @@
+import { z } from "zod";
+import { grant } from "./grant.ts";
+import { jobId, jobSpec } from "./job.ts";
+import { MAX_HOLD_MS, MAX_LEASE_TASKS, MAX_LEASES_PER_REQUEST, MAX_LOG_CHUNK_BYTES, MAX_WAIT_MS } from "./limits.ts";
+import { taskResult } from "./result.ts";
+
+export const workerId = z.string().regex(/^w[0-9a-hjkmnp-tv-z]{12}$/, "a worker id: w and 12 base32 characters");
+export const sandboxLevel = z.enum(["none", "strict"]);
+
+/** What a machine is, as measured at start. Registering again under the same id replaces it. */
+export const registerRequest = z.strictObject({
+  id: workerId,
+  name: z.string().min(1).max(100),
+  slots: z.int().min(1).max(1024),
+  version: z.string().max(50),
+  os: z.string().max(50),
+  arch: z.string().max(50),
+  cpus: z.int().min(1),
+  memoryBytes: z.int().min(0),
+  sandbox: sandboxLevel,
+});
+export type WorkerInfo = z.infer<typeof registerRequest>;
+export const registerAnswer = z.looseObject({
+  id: z.string(),
+  account: z.string(),
+  serverTime: z.int(),
+  renewEveryMs: z.int(),
+});
+
+/** A claim on consecutive tasks of one job. The id is the fence: everything done for these tasks names it. */
+export const lease = z.looseObject({
+  id: z.string(),
+  job: z.string(),
+  round: z.int(),
+  /** Positions in the array, `from` ≤ p < `upTo`; the index of p is start + step · p. */
+  from: z.int(),
+  upTo: z.int(),
+  try: z.int(),
+  /** The claim or renewal is good for this long from when it was asked for. */
+  goodForMs: z.int(),
+  /** Renew once before the first spawn: these tasks may have killed a worker (lifecycle.md, rule 8). */
+  renewFirst: z.boolean(),
+  watch: z.boolean(),
+  spec: jobSpec.omit({ items: true }),
+  items: z.array(z.string()).optional(),
+  /** Downloads of the first input blobs, by SHA-256. */
+  grants: z.record(z.string(), grant),
+});
+export type Lease = z.infer<typeof lease>;
+
+/** Classic `get`: jobs that could be claimed now; nothing is locked. */
+export const availableRequest = z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(20) });
+export const availableAnswer = z.looseObject({ items: z.array(z.looseObject({ id: z.string(), count: z.int() })) });
+
+const wanted = { worker: workerId, leases: z.int().min(0).max(MAX_LEASES_PER_REQUEST) };
+
+/** Up to `leases` leases from the queues of this worker, or exactly the named job's; `holdMs` asks for a longer first span. */
+export const claimRequest = z.strictObject({
+  ...wanted,
+  job: jobId.optional(),
+  holdMs: z.int().min(1000).max(MAX_HOLD_MS).optional(),
+  wait: z.int().min(0).max(MAX_WAIT_MS).optional(),
+});
+export const claimAnswer = z.looseObject({ leases: z.array(lease), retryAfterMs: z.int() });
+
+const leaseIds = z.array(z.string()).max(1024);
+
+/**
+ * Renews leases and hears of them: one answer per lease. `lost`: kill its child, keep finished results. `wait` holds the
+ * answer, after the renewal took effect, until there is news (embedded server only); `renew: false` only listens.
+ */
+export const renewRequest = z.strictObject({
+  worker: workerId,
+  leases: leaseIds.min(1),
+  renew: z.boolean().default(true),
+  delivering: leaseIds.optional(),
+  wait: z.int().min(0).max(MAX_WAIT_MS).optional(),
+});
+export const renewAnswer = z.looseObject({
+  items: z.array(
+    z.looseObject({
+      lease: z.string(),
+      /** held: goes on. lost: kill the child. cancelled: kill it, its owner asked. */
+      state: z.enum(["held", "lost", "cancelled"]),
+      from: z.int().optional(),
+      upTo: z.int().optional(),
+      goodForMs: z.int().optional(),
+      watch: z.boolean().optional(),
+    }),
+  ),
+  retryAfterMs: z.int(),
+});
+
+/**
+ * What became of a lease, from position `from` on: `results` of consecutive tasks, then, when the worker will do no more of it, `end`:
+ * `released` gives the rest back unharmed, `vanished` says that a restarted worker found a child of the next task gone.
+ */
+export const finishItem = z.strictObject({
+  lease: z.string(),
+  from: z.int().min(0),
+  results: z.array(taskResult).max(MAX_LEASE_TASKS),
+  end: z
+    .discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("released"), reason: z.string().max(200) }),
+      z.strictObject({ kind: z.literal("vanished") }),
+    ])
+    .optional(),
+});
+export type FinishItem = z.infer<typeof finishItem>;
+export const finishRequest = z.strictObject({
+  worker: workerId,
+  items: z.array(finishItem).min(1).max(MAX_LEASES_PER_REQUEST),
+  /** Claim this many leases in the same call. */
+  leases: z.int().min(0).max(MAX_LEASES_PER_REQUEST).default(0),
+});
+
+const span = z.looseObject({ from: z.int(), upTo: z.int() });
+export const finishAnswer = z.looseObject({
+  items: z.array(
+    z.looseObject({
+      lease: z.string(),
+      /** Tasks whose results count (also when offered before), and tasks that are lost to this lease for ever. */
+      accepted: z.array(span),
+      lost: z.array(span),
+      /** Set when nothing of this item was taken: gap, outputs_missing … */
+      error: z
+        .looseObject({ code: z.string(), message: z.string(), details: z.record(z.string(), z.unknown()).optional() })
+        .optional(),
+    }),
+  ),
+  leases: z.array(lease),
+  retryAfterMs: z.int(),
+});
+
+/** A piece of a watched task's frame stream, beginning at byte `offset`. */
+export const appendLogRequest = z.strictObject({
+  lease: z.string(),
+  index: z.int().min(0),
+  offset: z.int().min(0),
+  data: z.base64().max(Math.ceil(MAX_LOG_CHUNK_BYTES / 3) * 4),
+});
+export const appendLogAnswer = z.looseObject({ watch: z.boolean() });

@@ -1,0 +1,35 @@
+import type { OneGrant } from "../../contract/grant.ts";
+import type { BlobRef } from "../../contract/manifest.ts";
+
+/**
+ * Where bytes lie. Keys are made by the server only (functions/blobs/keys.ts):
+ * inputs `blob/<owner>/<yyyymm>/<sha256>`, outputs and logs `out/<job>/<index>/<lease>/<sha256>`.
+ */
+export type Blobs = {
+  /** Permission to PUT exactly this content under a key, once (a second PUT is answered 412), until `expiresAt`. */
+  grantPut(key: string, blob: BlobRef, expiresAt: number): Promise<OneGrant>;
+  /** Permission to GET an object, whole or by range. The answer's headers force a download, never a page. */
+  grantGet(key: string, expiresAt: number): Promise<OneGrant>;
+
+  /** Begins (or finds again, for the same key and content) an upload in parts. */
+  startParts(key: string, blob: BlobRef): Promise<{ upload: string; partSize: number; held: number[] }>;
+  grantPart(
+    key: string,
+    part: { upload: string; number: number; size: number; sha256: string },
+    expiresAt: number,
+  ): Promise<OneGrant>;
+  /** Joins the parts; `wrong_content` when they do not make up the blob's size. Completing again is nothing. */
+  completeParts(
+    key: string,
+    blob: BlobRef,
+    upload: string,
+    parts: { number: number; etag: string; sha256: string }[],
+  ): Promise<void>;
+
+  /** Size and, where the store knows it, SHA-256 of an object; undefined when it is missing. */
+  head(key: string): Promise<{ size: number; sha256?: string } | undefined>;
+  /** Small objects of our own: a stored manifest that the server itself has to read. Refuses above `limitBytes`. */
+  read(key: string, limitBytes: number): Promise<Uint8Array | undefined>;
+  /** Removes all objects below a prefix; lifecycle rules do the same in time where the store has no list permission. */
+  removePrefix(prefix: string): Promise<void>;
+};

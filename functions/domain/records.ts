@@ -1,0 +1,196 @@
+import { z } from "zod";
+import { role } from "../../contract/account.ts";
+import { sandboxLevel } from "../../contract/worker.ts";
+
+/**
+ * The records that the store keeps, as lifecycle.md defines them. Positions, not indexes: a task's position p counts from 0, its
+ * index is `array.start + array.step · p`. Ranges are half open: `from` ≤ p < `upTo`. Times are the server's ms.
+ */
+
+const version = z.int().min(0);
+const ms = z.int();
+
+/** Where an immutable JSON document is: in the record itself while that stays short, else by content hash in the store. */
+export const docRef = z.union([z.strictObject({ hash: z.string() }), z.strictObject({ inline: z.unknown() })]);
+export type DocRef = z.infer<typeof docRef>;
+
+/** Tasks that nobody holds. `was`: the lease that lost them last; it may take them up again while they are open. */
+export const openRange = z.strictObject({
+  from: z.int(),
+  upTo: z.int(),
+  tries: z.int(),
+  crashes: z.int(),
+  notBefore: ms.optional(),
+  avoid: z.strictObject({ worker: z.string(), until: ms }).optional(),
+  was: z.strictObject({ lease: z.string(), crashed: z.boolean() }).optional(),
+});
+export type OpenRange = z.infer<typeof openRange>;
+
+export const liveLease = z.strictObject({
+  from: z.int(),
+  upTo: z.int(),
+  tries: z.int(),
+  crashes: z.int(),
+  worker: z.string(),
+  expiresAt: ms,
+  renewed: z.boolean(),
+  phase: z.enum(["executing", "delivering"]),
+});
+export type LiveLease = z.infer<typeof liveLease>;
+
+export const doneEnd = z.enum(["succeeded", "retrying", "failed", "poison"]);
+/** An accepted finish: `doc` holds a TaskResult[] whose first is of position `docFrom` ≤ `from` (both absent for poison). */
+export const doneEntry = z.strictObject({
+  lease: z.string(),
+  worker: z.string(),
+  from: z.int(),
+  upTo: z.int(),
+  end: doneEnd,
+  at: ms,
+  round: z.int(),
+  doc: docRef.optional(),
+  docFrom: z.int().optional(),
+});
+export type DoneEntry = z.infer<typeof doneEntry>;
+
+export const sliceStatus = z.enum(["open", "finished", "failed", "cancelled", "expired"]);
+
+/** Consecutive tasks of a job: the record that is queued, leased and locked. */
+export const slice = z.strictObject({
+  v: z.literal(1),
+  job: z.string(),
+  number: z.int(),
+  owner: z.string(),
+  queue: z.string(),
+  class: z.string(),
+  /** Sort key in its queue: virtual time in ms less the head start; smaller is sooner. */
+  order: z.int(),
+  round: z.int(),
+  version,
+  status: sliceStatus,
+  from: z.int(),
+  upTo: z.int(),
+  open: z.array(openRange),
+  leases: z.record(z.string(), liveLease),
+  /** Most live leases at once. */
+  cap: z.int(),
+  done: z.array(doneEntry),
+  /** Documents with the entries of `done` that no longer fit, oldest first. */
+  pages: z.array(z.string()).default([]),
+  succeeded: z.int(),
+  failed: z.int(),
+  crashLimit: z.int(),
+  maxTries: z.int(),
+  /** Which exit codes are success and which are worth a retry, when not the usual. */
+  codes: z.strictObject({ success: z.array(z.int()).optional(), retry: z.array(z.int()).optional() }).optional(),
+  /** Observed ms of a task, smoothed: sizes the next lease. */
+  taskMs: z.int().optional(),
+  /** `--expires`: fresh ranges are not offered from here on. */
+  expiresAt: ms.optional(),
+  /** Nearest time at which the sweep has something to do; never later than the nearest timer. */
+  wakeAt: ms.optional(),
+  watchUntil: ms.optional(),
+  times: z.strictObject({ createdAt: ms, releasedAt: ms.optional(), startedAt: ms.optional(), endedAt: ms.optional() }),
+});
+export type Slice = z.infer<typeof slice>;
+
+export const jobPhase = z.enum(["uploading", "live", "retrying", "cancelled"]);
+
+/**
+ * The header of a job. A job of one slice carries that slice in `only`; of several, the slices are records of their own and
+ * `ended` has one bit for each that is final (hexadecimal, slice 0 is the lowest bit).
+ */
+export const job = z.strictObject({
+  v: z.literal(1),
+  id: z.string(),
+  owner: z.string(),
+  name: z.string().optional(),
+  version,
+  round: z.int(),
+  phase: jobPhase,
+  /** The sweep has work to resume here: release, cancel or retry is not through all slices yet. */
+  due: z.boolean(),
+  wakeAt: ms.optional(),
+  requestHash: z.string(),
+  spec: docRef,
+  count: z.int(),
+  slices: z.int(),
+  /** Tasks per slice; the last may hold fewer. */
+  sliceSize: z.int(),
+  queue: z.string(),
+  class: z.string(),
+  order: z.int(),
+  keepMs: z.int(),
+  succeeded: z.int(),
+  failed: z.int(),
+  /** Tasks that ended without running because the job was cancelled or expired. */
+  dropped: z.int(),
+  ended: z.string(),
+  expired: z.boolean().optional(),
+  watch: z.boolean().optional(),
+  times: z.strictObject({ createdAt: ms, releasedAt: ms.optional(), startedAt: ms.optional(), endedAt: ms.optional() }),
+  only: slice.optional(),
+});
+export type Job = z.infer<typeof job>;
+
+/** What stays of a removed job for a day, so that a late duplicate of its create can't run it again. */
+export const tombstone = z.strictObject({
+  v: z.literal(1),
+  id: z.string(),
+  owner: z.string(),
+  version,
+  requestHash: z.string(),
+  removedAt: ms,
+  wakeAt: ms,
+});
+export type Tombstone = z.infer<typeof tombstone>;
+
+export const worker = z.strictObject({
+  v: z.literal(1),
+  id: z.string(),
+  account: z.string(),
+  version,
+  name: z.string(),
+  slots: z.int(),
+  build: z.string(),
+  os: z.string(),
+  arch: z.string(),
+  cpus: z.int(),
+  memoryBytes: z.int(),
+  sandbox: sandboxLevel,
+  registeredAt: ms,
+  lastSeenAt: ms,
+});
+export type WorkerRecord = z.infer<typeof worker>;
+
+/** A token, found by the SHA-256 of its text; the text itself is never stored. */
+export const token = z.strictObject({
+  v: z.literal(1),
+  id: z.string(),
+  hash: z.string(),
+  account: z.string(),
+  version,
+  role,
+  createdAt: ms,
+  expiresAt: ms.optional(),
+  revokedAt: ms.optional(),
+});
+export type TokenRecord = z.infer<typeof token>;
+
+/** What the sweep remembers (lifecycle.md, rules 1 and 4). */
+export const sweepState = z.strictObject({
+  v: z.literal(1),
+  id: z.literal("sweep"),
+  version,
+  lastNow: ms,
+  lastSweepAt: ms,
+  holdExpiryUntil: ms.optional(),
+});
+export type SweepState = z.infer<typeof sweepState>;
+
+export const RECORDS = { job, slice, tombstone, worker, token, sweep: sweepState } as const;
+export type Kind = keyof typeof RECORDS;
+export type RecordOf<K extends Kind> = z.infer<(typeof RECORDS)[K]>;
+
+/** Names a record: a slice is `<job>.<number>`, a token the SHA-256 of its text, the sweep `sweep`, all others their id. */
+export type RecordKey = { [K in Kind]: { kind: K; id: string } }[Kind];

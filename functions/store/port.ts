@@ -1,0 +1,77 @@
+import type { Kind, RecordOf } from "../domain/records.ts";
+
+/**
+ * One put (or removal) of a record. `expect` is the version that the writer saw, or `absent`; the record put carries its new
+ * version (expect + 1, or 1).
+ */
+export type Change =
+  | { [K in Kind]: { kind: K; put: RecordOf<K>; expect: number | "absent" } }[Kind]
+  | { kind: Kind; remove: string; expect: number };
+
+/** Where a slice waits: in its job's record when `number` is undefined (job of one slice), else in a record of its own. */
+export type SliceKey = { job: string; number?: number };
+
+export type Page<T> = { items: T[]; next?: string };
+
+export type LogChunk = { offset: number; data: Uint8Array };
+
+/** What an account may hold; `undefined` is no bound. */
+export type Bounds = { maxVirtualLeadMs: number; maxQueuedTasks?: number; maxBytes?: number };
+
+/**
+ * Everything that the marketplace remembers. It speaks job words; SQL and AWS words stay in the adapters. The version check of
+ * `commit` is the only lock of the system. Records are parsed by schema when read; one written by a newer program is refused
+ * with `unavailable` and never overwritten.
+ */
+export type Store = {
+  /** Records by id, in the order asked for; strongly consistent. */
+  get<K extends Kind>(kind: K, ids: readonly string[]): Promise<(RecordOf<K> | undefined)[]>;
+
+  /**
+   * All or nothing. `conflict` when any expectation does not hold (nothing is written then). When it answers `ok` the change is
+   * durable. One change is one conditional write, several (≤ 100) are one transaction.
+   */
+  commit(changes: readonly Change[]): Promise<"ok" | "conflict">;
+
+  /** Writes an immutable JSON document under its content hash (of the exact text given); writing it again is nothing. */
+  putDocument(text: string): Promise<string>;
+  getDocuments(hashes: readonly string[]): Promise<(string | undefined)[]>;
+  /** Documents belong to jobs: rm removes those that the job's records name. */
+  removeDocuments(hashes: readonly string[]): Promise<void>;
+
+  /** Records of an account, newest first (jobs by createdAt, then id). `account` undefined: of all accounts. */
+  list<K extends "job" | "worker" | "token">(
+    kind: K,
+    account: string | undefined,
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<RecordOf<K>>>;
+
+  /** Slices that are claimable now, the soonest `order` first. May lag behind and may name slices that are no longer claimable. */
+  findClaimable(
+    place: { queue: string; class: string },
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<SliceKey>>;
+  /** Classes that have waiting work in a queue. */
+  listClasses(queue: string): Promise<string[]>;
+
+  /** Jobs and slices (keys as in SliceKey), and tombstones, whose `wakeAt` is at or before `now`, nearest first. */
+  findDue(
+    now: number,
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<{ kind: "job" | "slice" | "tombstone"; id: string; wakeAt: number }>>;
+
+  /**
+   * Books `costMs` of work on an account's virtual time and answers where it begins: max(now, virtual time), never further ahead of
+   * now than `maxVirtualLeadMs`. One conditional update; accounts are hot, so no version.
+   */
+  reserve(account: string, want: { costMs: number; now: number }, bounds: Bounds): Promise<number>;
+
+  /** Appends to a log stream; a chunk at an offset that is already there is nothing. Streams vanish after `keepMs`. */
+  appendChunk(stream: string, chunk: LogChunk, keep: { now: number; keepMs: number }): Promise<void>;
+  readChunks(stream: string, after: number, limitBytes: number): Promise<LogChunk[]>;
+  removeChunks(stream: string): Promise<void>;
+
+  /** How many candidates a claimer reads before it picks one at random: 1 where claims are serialised anyway. */
+  readonly claimWindow: number;
+  close(): Promise<void>;
+};
