@@ -12,12 +12,6 @@ if (isMainThread) {
   register(import.meta.url);
 }
 
-export async function resolve(specifier, context, next) {
-  return specifier === "rendt"
-    ? next(new URL("../contract/index.ts", import.meta.url).href, context)
-    : next(specifier, context);
-}
-
 export async function load(url, context, next) {
   const [path] = url.split("?");
   if (!path.startsWith("file:") || !/\.tsx?$/.test(path)) return next(url, context);
