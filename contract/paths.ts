@@ -10,7 +10,6 @@ const encoder = new TextEncoder();
 export function explainBadPath(path: string): string | undefined {
   if (path === "") return "it is empty";
   if (path.startsWith("/")) return "it is absolute";
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
   if (/[\u0000-\u001f\u007f]/.test(path)) return "it holds a control character (NUL, newline …)";
   if (path.includes("\\")) return "it holds a backslash";
   if (!path.isWellFormed() || path.includes("\ufffd")) return "it is not valid UTF-8";
