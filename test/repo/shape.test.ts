@@ -7,19 +7,19 @@ const MAX_LINES = 300;
 const longer: Record<string, string> = {
   "contract/operations.ts": "the table of operations",
   "contract/errors.ts": "the table of error codes",
+  "contract/job.ts": "the table of job schemas: spec, views, requests and answers",
 };
 
 /** Configuration is read once per program, here; everything else is handed its values. */
 const readsEnvironment = [
   "cdk/app.ts",
-  "cli/profile.ts",
-  "contract/node-profile.ts",
   "functions/config.ts",
+  "sdk/profile.ts",
   "worker/config.ts",
 ];
 
 /** The library's public face is the one file that only passes on. */
-const passesOn = ["contract/index.ts"];
+const passesOn = ["sdk/index.ts"];
 
 const vagueNames = /(^|[/-])(utils?|helpers?|common|managers?|services?|misc|lib)(\.tsx?$|\/)/;
 
