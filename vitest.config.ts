@@ -3,7 +3,7 @@ import packageJson from "./package.json" with { type: "json" };
 
 export default defineConfig({
   define: { RENDT_VERSION: JSON.stringify(packageJson.version) },
-  resolve: { alias: { rendt: new URL("./contract/index.ts", import.meta.url).pathname } },
+  resolve: { alias: { rendt: new URL("./sdk/index.ts", import.meta.url).pathname } },
   test: {
     include: ["test/**/*.test.{ts,tsx}"],
     exclude: ["**/fixtures/**", "**/node_modules/**"],

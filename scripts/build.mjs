@@ -27,7 +27,7 @@ try {
 async function bundle() {
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: { rendt: "cli/rendt.ts", index: "contract/index.ts" },
+    entryPoints: { rendt: "cli/rendt.ts", index: "sdk/index.ts" },
     outdir: next,
     chunkNames: "chunks/[name]-[hash]",
     bundle: true,
@@ -65,5 +65,5 @@ function emitTypes() {
   execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.dist.json"), "--outDir", join(next, "types")], {
     stdio: "inherit",
   });
-  writeFileSync(join(next, "index.d.ts"), 'export * from "./types/contract/index.js";\n');
+  writeFileSync(join(next, "index.d.ts"), 'export * from "./types/sdk/index.js";\n');
 }
