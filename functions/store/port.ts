@@ -15,8 +15,8 @@ export type Page<T> = { items: T[]; next?: string };
 
 export type LogChunk = { offset: number; data: Uint8Array };
 
-/** What an account may hold; `undefined` is no bound. */
-export type Bounds = { maxVirtualLeadMs: number; maxQueuedTasks?: number; maxBytes?: number };
+/** Names an immutable document: it belongs to one job, so that removing a job can't take another job's equal document away. */
+export type DocumentKey = { job: string; hash: string };
 
 /**
  * Everything that the marketplace remembers. It speaks job words; SQL and AWS words stay in the adapters. The version check of
@@ -29,15 +29,17 @@ export type Store = {
 
   /**
    * All or nothing. `conflict` when any expectation does not hold (nothing is written then). When it answers `ok` the change is
-   * durable. One change is one conditional write, several (≤ 100) are one transaction.
+   * durable; when it throws, nothing is known, and a re-read tells. One change is one conditional write, several (≤ 100, each of
+   * another record) are one transaction. `now` is the domain's time: it decides what is claimable, so it must be the same
+   * one that the changes were decided with.
    */
-  commit(changes: readonly Change[]): Promise<"ok" | "conflict">;
+  commit(changes: readonly Change[], now: number): Promise<"ok" | "conflict">;
 
-  /** Writes an immutable JSON document under its content hash (of the exact text given); writing it again is nothing. */
-  putDocument(text: string): Promise<string>;
-  getDocuments(hashes: readonly string[]): Promise<(string | undefined)[]>;
-  /** Documents belong to jobs: rm removes those that the job's records name. */
-  removeDocuments(hashes: readonly string[]): Promise<void>;
+  /** Writes an immutable document of a job and answers the SHA-256 of its text, its name; writing it again is nothing. */
+  putDocument(job: string, text: string): Promise<string>;
+  getDocuments(keys: readonly DocumentKey[]): Promise<(string | undefined)[]>;
+  /** Removes all documents of a job, those included whose commit never came. */
+  removeDocuments(job: string): Promise<void>;
 
   /** Records of an account, newest first (jobs by createdAt, then id). `account` undefined: of all accounts. */
   list<K extends "job" | "worker" | "token">(
@@ -51,7 +53,7 @@ export type Store = {
     place: { queue: string; class: string },
     page: { limit: number; cursor?: string },
   ): Promise<Page<SliceKey>>;
-  /** Classes that have waiting work in a queue. */
+  /** Classes that have waiting work in a queue; may name some that have none any more. */
   listClasses(queue: string): Promise<string[]>;
 
   /** Jobs and slices (keys as in SliceKey), and tombstones, whose `wakeAt` is at or before `now`, nearest first. */
@@ -61,13 +63,14 @@ export type Store = {
   ): Promise<Page<{ kind: "job" | "slice" | "tombstone"; id: string; wakeAt: number }>>;
 
   /**
-   * Books `costMs` of work on an account's virtual time and answers where it begins: max(now, virtual time), never further ahead of
-   * now than `maxVirtualLeadMs`. One conditional update; accounts are hot, so no version.
+   * Books `costMs` of work on an account's virtual time and answers where it begins: max(now, virtual time), but never further ahead
+   * of now than `maxLeadMs`. Bookings never overlap below that bound. One conditional update; accounts are hot, so no version.
    */
-  reserve(account: string, want: { costMs: number; now: number }, bounds: Bounds): Promise<number>;
+  reserve(account: string, want: { costMs: number; now: number; maxLeadMs: number }): Promise<number>;
 
-  /** Appends to a log stream; a chunk at an offset that is already there is nothing. Streams vanish after `keepMs`. */
+  /** Appends ≤ MAX_LOG_CHUNK_BYTES to a log stream; a chunk at an offset that is already there is nothing. Vanishes some time after `keepMs`. */
   appendChunk(stream: string, chunk: LogChunk, keep: { now: number; keepMs: number }): Promise<void>;
+  /** Chunks with bytes from `after` on, and those that begin there, in order; at least one if there is any, else ≤ `limitBytes` together. */
   readChunks(stream: string, after: number, limitBytes: number): Promise<LogChunk[]>;
   removeChunks(stream: string): Promise<void>;
 
