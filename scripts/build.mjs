@@ -18,6 +18,7 @@ try {
   await bundle();
   emitTypes();
   if (existsSync(out)) renameSync(out, `${next}.old`);
+  chmodSync(next, 0o755); // a temporary folder is private; another user may run this one
   renameSync(next, out);
 } finally {
   rmSync(next, { recursive: true, force: true });
