@@ -27,6 +27,8 @@ export type Deps = {
   /** `random(n)`: n bytes that nobody can guess. */
   random: (bytes: number) => Uint8Array;
   log: Log;
+  /** Known to this server alone: turns `key` of create into an id that nobody can guess. */
+  secret: Uint8Array;
   version: string;
   sweepPeriodMs: number;
 };
