@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_GRANT_ENTRIES, MAX_PARTS } from "./limits.ts";
 import { blobRef, sha256 } from "./manifest.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { grant } from "./grant.ts";
 import {
   DEFAULT_CRASH_LIMIT,

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { INLINE_PACK_BYTES, MAX_BLOB_BYTES, MAX_MANIFEST_ENTRIES, MAX_PACK_BYTES, MAX_PATH_BYTES } from "./limits.ts";
 import { explainBadLink, relativePath } from "./paths.ts";
 

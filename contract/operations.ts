@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Role, whoamiAnswer } from "./account.ts";
 import type { ErrorCode } from "./errors.ts";
 import { completeUploadRequest, grantsAnswer, grantsRequest } from "./grant.ts";

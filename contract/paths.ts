@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_PATH_BYTES, MAX_PATH_SEGMENT_BYTES } from "./limits.ts";
 
 const encoder = new TextEncoder();

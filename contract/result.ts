@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { INLINE_LOG_BYTES } from "./limits.ts";
 import { blobRef, tree } from "./manifest.ts";
 

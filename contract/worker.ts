@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { grant } from "./grant.ts";
 import { jobId, jobSpec } from "./job.ts";
 import { MAX_HOLD_MS, MAX_LEASE_TASKS, MAX_LEASES_PER_REQUEST, MAX_LOG_CHUNK_BYTES, MAX_WAIT_MS } from "./limits.ts";
