@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 type Row = { status: number; retryable: boolean; hint: string };
 
@@ -97,6 +97,10 @@ export const ERRORS = {
 } as const satisfies Record<string, Row>;
 
 export type ErrorCode = keyof typeof ERRORS;
+/** A code that this program does not know; the type keeps editors offering those it does. */
+type UnknownCode = string & Record<never, never>;
+
+export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code);
 
 export const errorCode = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]);
 
@@ -115,30 +119,59 @@ export type ErrorBody = z.infer<typeof errorBody>;
 /** A refusal with a stable code. `details` are facts for programs; the message is for people. */
 export class RendtError extends Error {
   override readonly name = "RendtError";
-  readonly code: ErrorCode;
+  readonly code: ErrorCode | UnknownCode;
+  readonly status: number;
+  readonly retryable: boolean;
+  readonly hint: string;
   readonly details: Record<string, unknown>;
   readonly retryAfterMs: number | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { details?: Record<string, unknown>; cause?: unknown; retryAfterMs?: number } = {},
+    options: {
+      details?: Record<string, unknown> | undefined;
+      cause?: unknown;
+      retryAfterMs?: number | undefined;
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    const row: Row = ERRORS[code];
     this.code = code;
+    this.status = row.status;
+    this.retryable = row.retryable;
+    this.hint = row.hint;
     this.details = options.details ?? {};
     this.retryAfterMs = options.retryAfterMs;
   }
+}
 
-  get status(): number {
-    return ERRORS[this.code].status;
-  }
+/**
+ * A server's refusal. A code that only a newer server knows stays as it came, with that server's hint; whether to try again is then
+ * told by the HTTP status.
+ */
+export class AnsweredError extends RendtError {
+  override readonly code: ErrorCode | UnknownCode;
+  override readonly status: number;
+  override readonly retryable: boolean;
+  override readonly hint: string;
+  readonly requestId: string | undefined;
 
-  get retryable(): boolean {
-    return ERRORS[this.code].retryable;
-  }
-
-  get hint(): string {
-    return ERRORS[this.code].hint;
+  constructor(answer: {
+    code: string;
+    message: string;
+    hint: string;
+    status: number;
+    requestId?: string | undefined;
+    retryAfterMs?: number | undefined;
+    details?: Record<string, unknown> | undefined;
+  }) {
+    const known = isErrorCode(answer.code) ? answer.code : undefined;
+    super(known ?? "internal", answer.message, answer);
+    this.code = answer.code;
+    this.status = answer.status;
+    this.retryable = known ? ERRORS[known].retryable : answer.status >= 500 || answer.status === 429;
+    this.hint = answer.hint;
+    this.requestId = answer.requestId;
   }
 }
