@@ -16,3 +16,13 @@ export function monthsAt(now: number): [string, string] {
   const name = (d: Date) => `${d.getUTCFullYear()}${String(d.getUTCMonth() + 1).padStart(2, "0")}`;
   return [name(date), name(new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() - 1, 1)))];
 }
+
+/** Keys go into URLs and file names as they are: no escapes, no dots. */
+const KEY = /^[A-Za-z0-9_-]{1,255}(\/[A-Za-z0-9_-]{1,255}){1,15}$/;
+
+export const isKey = (key: string): boolean => KEY.test(key);
+
+/** Keys are made by the server, so a bad one is our own mistake. */
+export function assertKey(key: string): void {
+  if (!isKey(key)) throw new Error(`bad blob key ${JSON.stringify(key)}: segments of A-Z a-z 0-9 _ - joined by "/"`);
+}

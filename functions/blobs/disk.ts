@@ -1,0 +1,100 @@
+import { createHash } from "node:crypto";
+import { buffer } from "node:stream/consumers";
+import { RendtError } from "../../contract/errors.ts";
+import { openBlobFolder, readObject } from "./disk-folder.ts";
+import { createGrantSigner } from "./disk-grant.ts";
+import { partSizeOf } from "./part-size.ts";
+import type { Blobs } from "./port.ts";
+
+export type DiskBlobs = Awaited<ReturnType<typeof createDiskBlobs>>;
+
+export type DiskOptions = {
+  /** Made if missing; one process at a time. */
+  folder: string;
+  /** Signs grants: at least 32 bytes, kept over restarts so that grants are too. */
+  secret: Uint8Array;
+  clock: () => number;
+  /** Refuses what would make the blobs take more than this (`rendt up --max-disk`). */
+  maxBytes?: number;
+};
+
+/** Blobs in a folder, moved by the embedded server itself (createBlobHandler of disk-http.ts). */
+export async function createDiskBlobs(options: DiskOptions) {
+  const folder = await openBlobFolder(options);
+  const signer = createGrantSigner(options);
+
+  const blobs: Blobs = {
+    grantPut: async (key, blob, expiresAt) => signer.sign({ method: "PUT", key, ...blob }, expiresAt),
+    grantGet: async (key, expiresAt) => signer.sign({ method: "GET", key }, expiresAt),
+
+    async startParts(key, blob) {
+      // The same key and content give the same upload, so that there is nothing to remember.
+      const upload = createHash("sha256").update(`${blob.sha256} ${blob.size}`).digest("hex").slice(0, 32);
+      await folder.startUpload(key, upload);
+      const numbers = new Set((await folder.heldParts(key, upload))?.map((part) => part.number));
+      return { upload, partSize: partSizeOf(blob.size), held: [...numbers].sort((a, b) => a - b) };
+    },
+    async grantPart(key, { upload, number, size, sha256 }, expiresAt) {
+      return signer.sign({ method: "PUT", key, size, sha256, part: { upload, number } }, expiresAt);
+    },
+    async completeParts(key, blob, upload, parts) {
+      const isThere = async () => (await folder.find(key))?.size === blob.size;
+      if (!(await isThere())) {
+        const held = new Map(
+          (await folder.heldParts(key, upload))?.map((part) => [`${part.number} ${part.sha256}`, part]),
+        );
+        const chosen = parts.map(({ number, sha256 }, index) => {
+          const part = held.get(`${number} ${sha256}`);
+          if (!part || number !== index + 1) {
+            throw wrong(`part ${index + 1} is not there, or out of order`, { part: index + 1 });
+          }
+          return part;
+        });
+        const size = chosen.reduce((sum, part) => sum + part.size, 0);
+        if (size !== blob.size) throw wrong(`its parts have ${size} bytes, the blob ${blob.size}`, { size });
+        try {
+          await folder.joinUpload(key, upload, chosen);
+        } catch (error) {
+          // Asked twice at the same time, one of both comes too late for the parts.
+          if (!(await isThere())) throw error;
+        }
+      }
+      await folder.removeUpload(key, upload);
+    },
+
+    async head(key) {
+      const found = await folder.find(key);
+      // Whatever has a name here was hashed against its grant first, so size is all there is left to compare.
+      return found && { size: found.size };
+    },
+    async read(key, limitBytes) {
+      const found = await folder.find(key);
+      if (found && found.size > limitBytes) {
+        throw new RendtError("body_too_large", `${key} has ${found.size} bytes, at most ${limitBytes} are read here`);
+      }
+      return found && buffer(readObject(found));
+    },
+    removePrefix: folder.remove,
+  };
+
+  return {
+    ...blobs,
+    folder,
+    signer,
+
+    /** Removes the inputs of all months that ended by `before` (ms): now - retention - 62 days, see keys.ts. */
+    async sweepMonths(before: number): Promise<void> {
+      for (const owner of await folder.list("blob")) {
+        for (const month of await folder.list(`blob/${owner}`)) {
+          const end = Date.UTC(Number(month.slice(0, 4)), Number(month.slice(4)));
+          if (end <= before) await folder.remove(`blob/${owner}/${month}`);
+        }
+      }
+    },
+    /** Removes uploads in parts that got nothing since `before` (ms): now - 1 day. */
+    sweepUploads: (before: number): Promise<void> => folder.removeStaleUploads(before),
+  };
+}
+
+const wrong = (reason: string, details: Record<string, unknown>) =>
+  new RendtError("wrong_content", `the upload cannot be completed: ${reason}`, { details });
