@@ -1,6 +1,4 @@
-import type { Job, Slice } from "../domain/records.ts";
-
-/** Names that the adapters and cdk share. */
+/** Names that the adapters and cdk share, and how ids and times become sort keys. */
 export const TABLE_ENV = "RENDT_TABLE";
 export const INDEX_BY_QUEUE = "byQueue";
 export const INDEX_BY_DUE = "byDue";
@@ -8,13 +6,18 @@ export const INDEX_BY_OWNER = "byOwner";
 
 export const sliceId = (job: string, number: number): string => `${job}.${number}`;
 
-/**
- * Where a slice stands in its queue, or nowhere when nothing in it can be claimed at `now` (lifecycle.md, rule 5).
- * A claim that finds a fresh range past `--expires` does not take it, so such slices are no candidates either.
- */
-export type QueuePlace = { queue: string; class: string; order: number };
+const OFFSET = 1e15;
 
-/** The index entries of a record: both absent when it is final. */
-export type IndexPlaces = { byQueue?: QueuePlace; wakeAt?: number };
+/** A whole number as 16 digits that sort as it does; a head start may push an order below zero, so all are moved up. */
+export function sortable(value: number): string {
+  const moved = value + OFFSET;
+  if (!Number.isSafeInteger(moved) || moved < 0 || moved >= 9e15) throw new RangeError(`no sort key for ${value}`);
+  return String(moved).padStart(16, "0");
+}
 
-export type Indexed = Slice | Job;
+/** A sort key: first by number, then by text, which is found again behind the first `#`. */
+export const sortKey = (value: number, text: string): string => `${sortable(value)}#${text}`;
+
+export function readSortKey(key: string): { value: number; text: string } {
+  return { value: Number(key.slice(0, 16)) - OFFSET, text: key.slice(17) };
+}

@@ -1,15 +1,17 @@
 import type { Kind, RecordOf } from "../domain/records.ts";
 
 /**
- * One put (or removal) of a record. `expect` is the version that the writer saw, or `absent`; the record put carries its new
- * version (expect + 1, or 1).
+ * Writes a record. `expect` is the version that the writer saw, or `absent`; the record put carries its new version (expect + 1, or 1).
  */
-export type Change =
-  | { [K in Kind]: { kind: K; put: RecordOf<K>; expect: number | "absent" } }[Kind]
-  | { kind: Kind; remove: string; expect: number };
+export type Put = { [K in Kind]: { kind: K; put: RecordOf<K>; expect: number | "absent" } }[Kind];
+export type Removal = { kind: Kind; remove: string; expect: number };
+export type Change = Put | Removal;
 
 /** Where a slice waits: in its job's record when `number` is undefined (job of one slice), else in a record of its own. */
 export type SliceKey = { job: string; number?: number };
+
+/** A record with a timer. */
+export type DueKey = { kind: "job" | "slice" | "tombstone"; id: string; wakeAt: number };
 
 export type Page<T> = { items: T[]; next?: string };
 
@@ -30,10 +32,9 @@ export type Store = {
   /**
    * All or nothing. `conflict` when any expectation does not hold (nothing is written then). When it answers `ok` the change is
    * durable; when it throws, nothing is known, and a re-read tells. One change is one conditional write, several (≤ 100, each of
-   * another record) are one transaction. `now` is the domain's time: it decides what is claimable, so it must be the same
-   * one that the changes were decided with.
+   * another record) are one transaction.
    */
-  commit(changes: readonly Change[], now: number): Promise<"ok" | "conflict">;
+  commit(changes: readonly Change[]): Promise<"ok" | "conflict">;
 
   /** Writes an immutable document of a job and answers the SHA-256 of its text, its name; writing it again is nothing. */
   putDocument(job: string, text: string): Promise<string>;
@@ -57,10 +58,7 @@ export type Store = {
   listClasses(queue: string): Promise<string[]>;
 
   /** Jobs and slices (keys as in SliceKey), and tombstones, whose `wakeAt` is at or before `now`, nearest first. */
-  findDue(
-    now: number,
-    page: { limit: number; cursor?: string },
-  ): Promise<Page<{ kind: "job" | "slice" | "tombstone"; id: string; wakeAt: number }>>;
+  findDue(now: number, page: { limit: number; cursor?: string }): Promise<Page<DueKey>>;
 
   /**
    * Books `costMs` of work on an account's virtual time and answers where it begins: max(now, virtual time), but never further ahead

@@ -1,0 +1,55 @@
+import { type IndexPlaces, jobPlaces, slicePlaces } from "../domain/index-places.ts";
+import { readSortKey, sliceId, sortKey } from "./keys.ts";
+import type { DueKey, Put, SliceKey } from "./port.ts";
+
+/**
+ * Where a record stands in the three sparse indexes, as both adapters store it. Each `sort` orders its index, ends in the
+ * record's id and serves as the cursor of a page.
+ */
+export type Places = {
+  queue?: { queue: string; class: string; sort: string };
+  due?: string;
+  owner?: { account: string; sort: string };
+};
+
+/** Index places are a pure function of the record (lifecycle.md, rule 5); what is absent leaves its index. */
+export function placesOf({ kind, put }: Put): Places {
+  switch (kind) {
+    case "job":
+      return { ...timed(jobPlaces(put), kind, put.id), owner: ownerPlace(put.owner, put.times.createdAt, put.id) };
+    case "slice":
+      return timed(slicePlaces(put), kind, sliceId(put.job, put.number));
+    case "tombstone":
+      return timed({ wakeAt: put.wakeAt }, kind, put.id);
+    case "worker":
+      return { owner: ownerPlace(put.account, put.registeredAt, put.id) };
+    case "token":
+      return { owner: ownerPlace(put.account, put.createdAt, put.hash) };
+    case "sweep":
+      return {};
+  }
+}
+
+/** What a place in a queue says: the slice, and whether it stands in its job's record or in one of its own. */
+export function readQueuePlace(sort: string): SliceKey {
+  const { text } = readSortKey(sort);
+  const dot = text.indexOf(".");
+  return dot < 0 ? { job: text } : { job: text.slice(0, dot), number: Number(text.slice(dot + 1)) };
+}
+
+export function readDuePlace(sort: string): DueKey {
+  const { value, text } = readSortKey(sort);
+  const cut = text.indexOf("#");
+  const kind = text.slice(0, cut);
+  if (kind !== "job" && kind !== "slice" && kind !== "tombstone") throw new TypeError(`no timer of kind ${kind}`);
+  return { kind, id: text.slice(cut + 1), wakeAt: value };
+}
+
+function timed({ byQueue, wakeAt }: IndexPlaces, kind: DueKey["kind"], id: string): Places {
+  return {
+    ...(byQueue && { queue: { queue: byQueue.queue, class: byQueue.class, sort: sortKey(byQueue.order, id) } }),
+    ...(wakeAt !== undefined && { due: sortKey(wakeAt, `${kind}#${id}`) }),
+  };
+}
+
+const ownerPlace = (account: string, madeAt: number, id: string) => ({ account, sort: sortKey(madeAt, id) });

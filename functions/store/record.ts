@@ -1,0 +1,80 @@
+import { RendtError } from "../../contract/errors.ts";
+import { MAX_DOCUMENT_BYTES } from "../../contract/limits.ts";
+import { type Kind, RECORDS, type RecordOf } from "../domain/records.ts";
+import { sliceId } from "./keys.ts";
+import { type Places, placesOf } from "./places.ts";
+import type { Change, Put } from "./port.ts";
+
+const MAX_CHANGES = 100;
+
+/** A change as the adapters write it; without `put` the record is removed. */
+export type Write = {
+  kind: Kind;
+  id: string;
+  expect: number | "absent";
+  put?: { version: number; body: string; places: Places };
+};
+
+/** Turns changes into rows; a caller's mistake is found here, before anything is written, and alike in both stores. */
+export function planWrites(changes: readonly Change[]): Write[] {
+  if (changes.length === 0 || changes.length > MAX_CHANGES) {
+    throw new RendtError("internal", `a commit of ${changes.length} changes: 1 to ${MAX_CHANGES} are allowed`);
+  }
+  const writes = changes.map((change) => ("remove" in change ? removal(change) : put(change)));
+  if (new Set(writes.map(({ kind, id }) => `${kind} ${id}`)).size < writes.length) {
+    throw new RendtError("internal", "a commit names the same record twice");
+  }
+  return writes;
+}
+
+/** Parses a stored record; one that a newer program wrote is refused, because writing it back would drop what it added. */
+export function readRecord<K extends Kind>(kind: K, id: string, body: string): RecordOf<K> {
+  const value: unknown = JSON.parse(body);
+  const known = RECORDS[kind].shape.v.value;
+  const v = typeof value === "object" && value !== null && "v" in value ? value.v : undefined;
+  if (typeof v === "number" && v > known) {
+    throw new RendtError(
+      "unavailable",
+      `${kind} ${id} was written by a newer rendt (record version ${v}, this one knows ${known}): install that version`,
+      { details: { kind, id, v } },
+    );
+  }
+  const parsed = SCHEMAS[kind].safeParse(value);
+  if (!parsed.success) {
+    throw new RendtError("internal", `the stored ${kind} ${id} does not fit its schema`, { cause: parsed.error });
+  }
+  return parsed.data;
+}
+
+type Parsed<T> = { success: true; data: T } | { success: false; error: Error };
+type Schemas = { [K in Kind]: { safeParse(value: unknown): Parsed<RecordOf<K>> } };
+const SCHEMAS: Schemas = RECORDS;
+
+function removal(change: Exclude<Change, Put>): Write {
+  return { kind: change.kind, id: change.remove, expect: change.expect };
+}
+
+function put(change: Put): Write {
+  const { kind, expect } = change;
+  const { version } = change.put;
+  const id = recordId(change);
+  if (version !== (expect === "absent" ? 1 : expect + 1)) {
+    throw new RendtError("internal", `${kind} ${id}: version ${version} can't follow ${expect}`);
+  }
+  const body = JSON.stringify(change.put);
+  if (Buffer.byteLength(body) > MAX_DOCUMENT_BYTES) {
+    throw new RendtError("internal", `${kind} ${id} is longer than ${MAX_DOCUMENT_BYTES} bytes`);
+  }
+  return { kind, id, expect, put: { version, body, places: placesOf(change) } };
+}
+
+function recordId(change: Put): string {
+  switch (change.kind) {
+    case "slice":
+      return sliceId(change.put.job, change.put.number);
+    case "token":
+      return change.put.hash;
+    default:
+      return change.put.id;
+  }
+}

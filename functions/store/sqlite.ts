@@ -1,0 +1,218 @@
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import type Database from "libsql";
+import * as z from "zod";
+import type { Kind, RecordOf } from "../domain/records.ts";
+import { assertChunk, chunksFrom, takeChunks } from "./chunk.ts";
+import { nameDocument } from "./document.ts";
+import { sortable } from "./keys.ts";
+import { readCursor, toPage } from "./page.ts";
+import { readDuePlace, readQueuePlace } from "./places.ts";
+import type { Store } from "./port.ts";
+import { planWrites, readRecord, type Write } from "./record.ts";
+import { explainFailure, openDatabase } from "./sqlite-open.ts";
+import { SQL } from "./sqlite-schema.ts";
+import { createWriter } from "./sqlite-writer.ts";
+
+/** The embedded store can also write a backup of itself, whole and consistent, while it works. */
+export type SqliteStore = Store & { backupTo(target: string): Promise<void> };
+
+/** Sorts behind every sort key. */
+const LAST = "~";
+const PER_READ = 16;
+
+/**
+ * The store of the embedded server: one file, one process, on the main thread (a read takes microseconds, a commit a fraction of a
+ * millisecond; `bench/store.ts`). Refuses a file that another server uses, a newer or a damaged one.
+ */
+export function createSqliteStore({ file }: { file: string }): SqliteStore {
+  const db = openDatabase(file);
+  const writer = createWriter(db, file);
+  const rows = prepareRows(db);
+  const run = prepareRuns(db);
+
+  /** Reads answer at once, and their failures become codes too. */
+  async function read<T>(query: () => T): Promise<T> {
+    try {
+      return query();
+    } catch (cause) {
+      throw explainFailure(cause, file);
+    }
+  }
+
+  function apply({ kind, id, put }: Write): void {
+    if (put === undefined) {
+      run.remove([kind, id]);
+      return;
+    }
+    const { queue, due, owner } = put.places;
+    run.put([
+      kind,
+      id,
+      put.version,
+      put.body,
+      queue?.queue ?? null,
+      queue?.class ?? null,
+      queue?.sort ?? null,
+      due ?? null,
+      owner?.account ?? null,
+      owner?.sort ?? null,
+    ]);
+  }
+
+  const holds = ({ kind, id, expect }: Write) => (rows.version.get([kind, id])?.version ?? "absent") === expect;
+
+  return {
+    claimWindow: 1,
+
+    get: <K extends Kind>(kind: K, ids: readonly string[]) =>
+      read(() =>
+        ids.map((id) => {
+          const row = rows.record.get([kind, id]);
+          return row && readRecord(kind, id, row.body);
+        }),
+      ),
+
+    async commit(changes) {
+      const writes = planWrites(changes);
+      return writer.write(() => {
+        if (!writes.every(holds)) return "conflict";
+        for (const write of writes) apply(write);
+        return "ok";
+      });
+    },
+
+    async putDocument(job, text) {
+      const hash = nameDocument(job, text);
+      await writer.write(() => run.putDocument([job, hash, text]));
+      return hash;
+    },
+    getDocuments: (keys) => read(() => keys.map(({ job, hash }) => rows.document.get([job, hash])?.text)),
+    removeDocuments: (job) => writer.write(() => run.removeDocuments([job])),
+
+    list: <K extends Kind>(kind: K, account: string | undefined, page: { limit: number; cursor?: string }) =>
+      read(() => {
+        const after = readCursor(page.cursor) ?? LAST;
+        const found =
+          account === undefined
+            ? rows.listAll.all([kind, after, page.limit + 1])
+            : rows.listOwn.all([kind, account, after, page.limit + 1]);
+        const itemOf = (row: { id: string; body: string }): RecordOf<K> => readRecord(kind, row.id, row.body);
+        return toPage(found, page.limit, (row) => row.sort, itemOf);
+      }),
+
+    findClaimable: (place, { limit, cursor }) =>
+      read(() => {
+        const found = rows.claimable.all([place.queue, place.class, readCursor(cursor) ?? "", limit + 1]);
+        return toPage(found, limit, sortOf, (row) => readQueuePlace(row.sort));
+      }),
+    // One step per class: DISTINCT would walk every slice that waits.
+    listClasses: (queue) =>
+      read(() => {
+        const classes: string[] = [];
+        for (let at = rows.nextClass.get([queue, ""]); at; at = rows.nextClass.get([queue, at.class])) {
+          classes.push(at.class);
+        }
+        return classes;
+      }),
+    findDue: (now, { limit, cursor }) =>
+      read(() => {
+        const found = rows.due.all([readCursor(cursor) ?? "", sortable(now + 1), limit + 1]);
+        return toPage(found, limit, sortOf, (row) => readDuePlace(row.sort));
+      }),
+
+    reserve: (account, { costMs, now, maxLeadMs }) =>
+      writer.write(() => {
+        const ahead = rows.account.get([account])?.virtualTime ?? 0;
+        const begin = Math.min(Math.max(now, ahead), now + maxLeadMs);
+        run.putAccount([account, begin + costMs]);
+        return begin;
+      }),
+
+    async appendChunk(stream, chunk, { now, keepMs }) {
+      assertChunk(stream, chunk);
+      const { offset, data } = chunk;
+      await writer.write(() => {
+        run.putChunk([stream, offset, Buffer.from(data.buffer, data.byteOffset, data.byteLength), now + keepMs]);
+        run.dropChunks([now]);
+      });
+    },
+    readChunks: (stream, after, limitBytes) =>
+      read(() => {
+        function* from(offset: number) {
+          for (let last: number | undefined = offset; last !== undefined; ) {
+            const found = rows.chunks.all([stream, last, PER_READ]);
+            yield* found;
+            last = found.at(-1)?.offset;
+          }
+        }
+        return takeChunks(from(chunksFrom(after)), after, limitBytes);
+      }),
+    removeChunks: (stream) => writer.write(() => run.removeChunks([stream])),
+
+    /** SQLite does not sync what VACUUM INTO writes, and a cut copy must not look like a backup: sync, then rename. */
+    backupTo: (target) =>
+      read(() => {
+        const unfinished = `${target}.unfinished`;
+        rmSync(unfinished, { force: true });
+        db.prepare("VACUUM INTO ?").run([unfinished]);
+        const handle = openSync(unfinished, "r+");
+        fsyncSync(handle);
+        closeSync(handle);
+        renameSync(unfinished, target);
+      }),
+
+    async close() {
+      writer.close();
+      if (db.open) db.close();
+    },
+  };
+}
+
+const sortOf = (row: { sort: string }): string => row.sort;
+
+function prepareRows(db: Database.Database) {
+  const rows = <T>(sql: string, schema: z.ZodType<T>) => {
+    const statement = db.prepare(sql);
+    return {
+      get(values: unknown[]): T | undefined {
+        const row = statement.get(values);
+        return row === undefined ? undefined : schema.parse(row);
+      },
+      all: (values: unknown[]): T[] => statement.all(values).map((row) => schema.parse(row)),
+    };
+  };
+  const sort = z.object({ sort: z.string() });
+  const listed = z.object({ id: z.string(), body: z.string(), sort: z.string() });
+  const bytes = z.instanceof(ArrayBuffer).transform((buffer) => new Uint8Array(buffer));
+  return {
+    record: rows(SQL.get, z.object({ body: z.string() })),
+    version: rows(SQL.version, z.object({ version: z.int() })),
+    document: rows(SQL.getDocument, z.object({ text: z.string() })),
+    listOwn: rows(SQL.listOwn, listed),
+    listAll: rows(SQL.listAll, listed),
+    claimable: rows(SQL.findClaimable, sort),
+    due: rows(SQL.findDue, sort),
+    nextClass: rows(SQL.nextClass, z.object({ class: z.string() })),
+    account: rows(SQL.getAccount, z.object({ virtualTime: z.int() })),
+    chunks: rows(SQL.readChunks, z.object({ offset: z.int(), data: bytes })),
+  };
+}
+
+function prepareRuns(db: Database.Database) {
+  const run = (sql: string) => {
+    const statement = db.prepare(sql);
+    return (values: unknown[]): void => {
+      statement.run(values);
+    };
+  };
+  return {
+    put: run(SQL.put),
+    remove: run(SQL.remove),
+    putDocument: run(SQL.putDocument),
+    removeDocuments: run(SQL.removeDocuments),
+    putAccount: run(SQL.putAccount),
+    putChunk: run(SQL.putChunk),
+    removeChunks: run(SQL.removeChunks),
+    dropChunks: run(SQL.dropChunks),
+  };
+}
