@@ -93,6 +93,21 @@ export const ERRORS = {
     retryable: true,
     hint: "free disk space on the server, or raise --max-disk; nothing was lost",
   },
+  port_taken: {
+    status: 503,
+    retryable: false,
+    hint: "stop the other program, or choose another port: `rendt up --listen HOST:PORT`",
+  },
+  cannot_listen: {
+    status: 503,
+    retryable: false,
+    hint: "choose an address of this machine: `rendt up --listen HOST:PORT`",
+  },
+  plain_http_refused: {
+    status: 400,
+    retryable: false,
+    hint: "give --tls-cert and --tls-key, listen on 127.0.0.1, or add --insecure on a network that you trust",
+  },
   unavailable: { status: 503, retryable: true, hint: "the server or its store is busy or restarting: try again" },
 } as const satisfies Record<string, Row>;
 
