@@ -19,6 +19,26 @@ export const ERRORS = {
     retryable: false,
     hint: "use relative paths without '..', NUL or control characters, UTF-8, each name at most 255 bytes",
   },
+  no_such_file: {
+    status: 400,
+    retryable: false,
+    hint: "check the path: it is read from the current folder; quote a glob so that the shell leaves it alone",
+  },
+  not_a_file: {
+    status: 400,
+    retryable: false,
+    hint: "only files, folders and links can be sent: leave the rest out with --exclude or .rendtignore",
+  },
+  disk_error: {
+    status: 500,
+    retryable: false,
+    hint: "check the permissions and the free space of the path that the message names",
+  },
+  would_overwrite: {
+    status: 409,
+    retryable: false,
+    hint: "choose another folder with --get or --to, or overwrite with --force",
+  },
   spec_too_large: {
     status: 400,
     retryable: false,

@@ -70,7 +70,14 @@ export const completeUploadRequest = z.strictObject({
   entry: grantRequest,
   upload: z.string(),
   parts: z
-    .array(z.strictObject({ number: z.int().min(1).max(MAX_PARTS), etag: z.string(), sha256 }))
+    .array(
+      z.strictObject({
+        number: z.int().min(1).max(MAX_PARTS),
+        /** As the store answered the part's PUT; left out for a part that was `held`, because then only the store knows it. */
+        etag: z.string().optional(),
+        sha256,
+      }),
+    )
     .min(1)
     .max(MAX_PARTS),
 });

@@ -18,12 +18,12 @@ export type Blobs = {
     part: { upload: string; number: number; size: number; sha256: string },
     expiresAt: number,
   ): Promise<OneGrant>;
-  /** Joins the parts; `wrong_content` when they do not make up the blob's size. Completing again is nothing. */
+  /** Joins the parts (one without an etag was held before, the store knows its etag); `wrong_content` when they do not make up the blob's size. Completing again is nothing. */
   completeParts(
     key: string,
     blob: BlobRef,
     upload: string,
-    parts: { number: number; etag: string; sha256: string }[],
+    parts: { number: number; etag?: string | undefined; sha256: string }[],
   ): Promise<void>;
 
   /** Size and, where the store knows it, SHA-256 of an object; undefined when it is missing. */
