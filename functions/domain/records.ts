@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { role } from "../../contract/account.ts";
 import { sandboxLevel } from "../../contract/worker.ts";
 
@@ -14,7 +14,10 @@ const ms = z.int();
 export const docRef = z.union([z.strictObject({ hash: z.string() }), z.strictObject({ inline: z.unknown() })]);
 export type DocRef = z.infer<typeof docRef>;
 
-/** Tasks that nobody holds. `was`: the lease that lost them last; it may take them up again while they are open. */
+/**
+ * Tasks that nobody holds. `was`: the lease that lost them last; it may take them up again while they are open. `notBefore` and
+ * `avoid` are taken off by the first commit after they ran out, so that a range with `notBefore` is one that is not claimable.
+ */
 export const openRange = z.strictObject({
   from: z.int(),
   upTo: z.int(),
@@ -22,7 +25,7 @@ export const openRange = z.strictObject({
   crashes: z.int(),
   notBefore: ms.optional(),
   avoid: z.strictObject({ worker: z.string(), until: ms }).optional(),
-  was: z.strictObject({ lease: z.string(), crashed: z.boolean() }).optional(),
+  was: z.strictObject({ lease: z.string(), worker: z.string(), crashed: z.boolean() }).optional(),
 });
 export type OpenRange = z.infer<typeof openRange>;
 
@@ -35,6 +38,10 @@ export const liveLease = z.strictObject({
   expiresAt: ms,
   renewed: z.boolean(),
   phase: z.enum(["executing", "delivering"]),
+  /** The longer first span that the claim asked for. */
+  holdMs: z.int().optional(),
+  /** Not to be spawned before a renewal was acknowledged (rule 8). */
+  renewFirst: z.boolean().optional(),
 });
 export type LiveLease = z.infer<typeof liveLease>;
 
@@ -54,6 +61,10 @@ export const doneEntry = z.strictObject({
 export type DoneEntry = z.infer<typeof doneEntry>;
 
 export const sliceStatus = z.enum(["open", "finished", "failed", "cancelled", "expired"]);
+
+/** Entries that no longer fit in `done`, oldest first, after those of the `pages` before it; an immutable document. */
+export const donePage = z.strictObject({ pages: z.array(z.string()), done: z.array(doneEntry) });
+export type DonePage = z.infer<typeof donePage>;
 
 /** Consecutive tasks of a job: the record that is queued, leased and locked. */
 export const slice = z.strictObject({
@@ -75,8 +86,8 @@ export const slice = z.strictObject({
   /** Most live leases at once. */
   cap: z.int(),
   done: z.array(doneEntry),
-  /** Documents with the entries of `done` that no longer fit, oldest first. */
-  pages: z.array(z.string()).default([]),
+  /** DonePage documents with the older entries of `done`, oldest first. */
+  pages: z.array(z.string()).optional(),
   succeeded: z.int(),
   failed: z.int(),
   crashLimit: z.int(),
@@ -87,6 +98,8 @@ export const slice = z.strictObject({
   taskMs: z.int().optional(),
   /** `--expires`: fresh ranges are not offered from here on. */
   expiresAt: ms.optional(),
+  /** The sweep has seen `expiresAt` pass. */
+  pastExpiry: z.boolean().optional(),
   /** Nearest time at which the sweep has something to do; never later than the nearest timer. */
   wakeAt: ms.optional(),
   watchUntil: ms.optional(),
@@ -94,12 +107,44 @@ export const slice = z.strictObject({
 });
 export type Slice = z.infer<typeof slice>;
 
-export const jobPhase = z.enum(["uploading", "live", "retrying", "cancelled"]);
-
 /**
- * The header of a job. A job of one slice carries that slice in `only`; of several, the slices are records of their own and
- * `ended` has one bit for each that is final (hexadecimal, slice 0 is the lowest bit).
+ * The one slice of a job, less what its header says already and what is as usual: the record of a single job is to stay within one
+ * write unit. `sliceOf` and `withSlice` (domain/only-slice.ts) read and write it.
  */
+export const onlySlice = slice
+  .omit({
+    v: true,
+    job: true,
+    number: true,
+    owner: true,
+    queue: true,
+    class: true,
+    order: true,
+    round: true,
+    version: true,
+    from: true,
+    upTo: true,
+    wakeAt: true,
+    times: true,
+  })
+  .partial({ open: true, leases: true, done: true, cap: true, crashLimit: true, maxTries: true });
+export type OnlySlice = z.infer<typeof onlySlice>;
+
+/** What the final slices of a job sum up to; `ended` has one bit for each (hexadecimal, slice 0 is the lowest bit). */
+export const sums = z.strictObject({
+  succeeded: z.int(),
+  failed: z.int(),
+  /** Tasks that ended without a result of their own, because the job was cancelled or expired. */
+  dropped: z.int(),
+  ended: z.string(),
+});
+export type Sums = z.infer<typeof sums>;
+
+/** Stages of a header. `releasing`, `retrying` and a `cancelled` that is due have slices still to be written. */
+export const jobPhase = z.enum(["uploading", "releasing", "live", "retrying", "cancelled"]);
+export type JobPhase = z.infer<typeof jobPhase>;
+
+/** The header of a job. Once released, a job of one slice carries that slice in `only`; of several, slices are records of their own. */
 export const job = z.strictObject({
   v: z.literal(1),
   id: z.string(),
@@ -108,28 +153,22 @@ export const job = z.strictObject({
   version,
   round: z.int(),
   phase: jobPhase,
-  /** The sweep has work to resume here: release, cancel or retry is not through all slices yet. */
-  due: z.boolean(),
+  /** Release, cancel or retry is not through all slices yet; the sweep resumes it. */
+  due: z.boolean().optional(),
   wakeAt: ms.optional(),
   requestHash: z.string(),
   spec: docRef,
   count: z.int(),
   slices: z.int(),
-  /** Tasks per slice; the last may hold fewer. */
-  sliceSize: z.int(),
   queue: z.string(),
   class: z.string(),
   order: z.int(),
   keepMs: z.int(),
-  succeeded: z.int(),
-  failed: z.int(),
-  /** Tasks that ended without running because the job was cancelled or expired. */
-  dropped: z.int(),
-  ended: z.string(),
-  expired: z.boolean().optional(),
   watch: z.boolean().optional(),
   times: z.strictObject({ createdAt: ms, releasedAt: ms.optional(), startedAt: ms.optional(), endedAt: ms.optional() }),
-  only: slice.optional(),
+  only: onlySlice.optional(),
+  /** Of a job of several slices. */
+  sums: sums.optional(),
 });
 export type Job = z.infer<typeof job>;
 

@@ -1,0 +1,75 @@
+import type { Decide } from "./commands.ts";
+import { needsPages } from "./finish.ts";
+import { type Span, sizeOf } from "./ranges.ts";
+import type { DoneEntry, LiveLease, OpenRange, Slice } from "./records.ts";
+import { ended, expiryOf, nearestTimer, settle } from "./settle.ts";
+
+/** The sweep: leases that lapsed go back, `--expires` takes effect, and `wakeAt` moves to the nearest timer (lifecycle.md, rules 3, 14, 15). */
+export const expire: Decide<"expire"> = (slice, command, now) => {
+  const holdUntil = command.holdUntil ?? 0;
+  let next: Slice = slice;
+  for (const [id, lease] of Object.entries(slice.leases)) {
+    const expiresAt = expiryOf(lease, now);
+    if (expiresAt <= now && holdUntil <= now) next = lose(next, id, lease, now);
+    else if (expiresAt !== lease.expiresAt)
+      next = { ...next, leases: { ...next.leases, [id]: { ...lease, expiresAt } } };
+  }
+  if (slice.expiresAt !== undefined && slice.expiresAt <= now && !slice.pastExpiry)
+    next = { ...next, pastExpiry: true };
+  return { slice: rewoken(settle(next, now), holdUntil), answer: undefined };
+};
+
+/** Takes all leases and open tasks away; what was committed before counts (rule 17). Another round: the cancel has been answered by a retry. */
+export const cancel: Decide<"cancel"> = (slice, command, now) => {
+  if (command.round !== slice.round) return { slice, answer: undefined };
+  return { slice: ended(slice, "cancelled", now), answer: undefined };
+};
+
+/** Reopens exactly the tasks without success, with a clean history (rule 18). */
+export const retry: Decide<"retry"> = (slice, command) => {
+  if (command.round !== slice.round) return { slice, answer: undefined };
+  if (slice.pages && !command.pages) return needsPages(slice);
+  const { expiresAt: _, pastExpiry: __, wakeAt: ___, ...rest } = slice;
+  const { endedAt: ____, ...times } = slice.times;
+  const open = unsuccessful(slice, [...(command.pages ?? []), ...slice.done]).map(
+    (span): OpenRange => ({ ...span, tries: 0, crashes: 0 }),
+  );
+  return {
+    slice: { ...rest, status: "open", round: slice.round + 1, open, failed: 0, times },
+    answer: undefined,
+  };
+};
+
+function lose(slice: Slice, id: string, lease: LiveLease, now: number): Slice {
+  const { [id]: _, ...leases } = slice.leases;
+  const { from, upTo, tries, worker } = lease;
+  const crashed = lease.renewed;
+  const crashes = lease.crashes + (crashed ? 1 : 0);
+  if (crashed && sizeOf(lease) === 1 && crashes >= slice.crashLimit) {
+    const entry: DoneEntry = { lease: id, worker, from, upTo, end: "poison", at: now, round: slice.round };
+    return { ...slice, leases, failed: slice.failed + 1, done: [...slice.done, entry] };
+  }
+  const range: OpenRange = { from, upTo, tries, crashes, was: { lease: id, worker, crashed } };
+  return { ...slice, leases, open: [...slice.open, range] };
+}
+
+/** Only here `wakeAt` may move later. */
+function rewoken(slice: Slice, holdUntil: number): Slice {
+  if (slice.status !== "open") return slice;
+  const nearest = nearestTimer(slice, holdUntil);
+  if (nearest === slice.wakeAt) return slice;
+  const { wakeAt: _, ...rest } = slice;
+  return nearest === undefined ? rest : { ...rest, wakeAt: nearest };
+}
+
+function unsuccessful(slice: Slice, done: readonly DoneEntry[]): Span[] {
+  const successes = done.filter((entry) => entry.end === "succeeded").sort((a, b) => a.from - b.from);
+  const spans: Span[] = [];
+  let from = slice.from;
+  for (const entry of successes) {
+    if (entry.from > from) spans.push({ from, upTo: entry.from });
+    from = Math.max(from, entry.upTo);
+  }
+  if (from < slice.upTo) spans.push({ from, upTo: slice.upTo });
+  return spans;
+}
