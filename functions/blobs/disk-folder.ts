@@ -7,13 +7,13 @@ import type { BlobRef } from "../../contract/manifest.ts";
 import { receive } from "./disk-receive.ts";
 import { countTree, createFolderMaker, failedWith, ignore, removeTree, syncFolder } from "./disk-sync.ts";
 import { assertKey } from "./keys.ts";
+import type { HeldPart } from "./parts.ts";
 
 /** 64 KiB, the default, halves what a download can reach (1,200 against 2,470 MB/s here). */
 const READ_BYTES = 1024 * 1024;
 
 /** A stored object: one file, or the parts that it was sent in. */
 export type StoredObject = { size: number; files: { path: string; size: number }[] };
-export type HeldPart = { number: number; size: number; sha256: string };
 export type BlobFolder = Awaited<ReturnType<typeof openBlobFolder>>;
 
 /**
@@ -193,7 +193,7 @@ const exists = (key: string) => new RendtError("exists", `${key} is stored alrea
 const full = (reason: string, cause?: unknown) =>
   new RendtError("storage_full", `the server's blob store is full: ${reason}`, { cause });
 /** The refusal that makes clients ask for grants again, which starts the upload anew. */
-const noUpload = (upload: string) =>
+export const noUpload = (upload: string) =>
   new RendtError(
     "grant_refused",
     `upload ${upload} is unknown here: it was ended, or removed after a day without a part`,

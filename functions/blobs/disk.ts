@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { buffer } from "node:stream/consumers";
 import { RendtError } from "../../contract/errors.ts";
-import { openBlobFolder, readObject } from "./disk-folder.ts";
+import { noUpload, openBlobFolder, readObject } from "./disk-folder.ts";
 import { createGrantSigner } from "./disk-grant.ts";
-import { partSizeOf } from "./part-size.ts";
+import { chooseParts, partSizeOf } from "./parts.ts";
 import type { Blobs } from "./port.ts";
 
 export type DiskBlobs = Awaited<ReturnType<typeof createDiskBlobs>>;
@@ -40,18 +40,9 @@ export async function createDiskBlobs(options: DiskOptions) {
     async completeParts(key, blob, upload, parts) {
       const isThere = async () => (await folder.find(key))?.size === blob.size;
       if (!(await isThere())) {
-        const held = new Map(
-          (await folder.heldParts(key, upload))?.map((part) => [`${part.number} ${part.sha256}`, part]),
-        );
-        const chosen = parts.map(({ number, sha256 }, index) => {
-          const part = held.get(`${number} ${sha256}`);
-          if (!part || number !== index + 1) {
-            throw wrong(`part ${index + 1} is not there, or out of order`, { part: index + 1 });
-          }
-          return part;
-        });
-        const size = chosen.reduce((sum, part) => sum + part.size, 0);
-        if (size !== blob.size) throw wrong(`its parts have ${size} bytes, the blob ${blob.size}`, { size });
+        const held = await folder.heldParts(key, upload);
+        if (!held) throw noUpload(upload);
+        const chosen = chooseParts(blob.size, parts, held);
         try {
           await folder.joinUpload(key, upload, chosen);
         } catch (error) {
@@ -95,6 +86,3 @@ export async function createDiskBlobs(options: DiskOptions) {
     sweepUploads: (before: number): Promise<void> => folder.removeStaleUploads(before),
   };
 }
-
-const wrong = (reason: string, details: Record<string, unknown>) =>
-  new RendtError("wrong_content", `the upload cannot be completed: ${reason}`, { details });
