@@ -17,11 +17,14 @@ import { RendtError } from "../../contract/errors.ts";
 import { chooseParts, type HeldPart, partSizeOf } from "./parts.ts";
 import type { Blobs } from "./port.ts";
 
+/** Else the SDK signs the CRC32 of an empty body into every PUT grant, and no body could match it. */
+export const S3_CLIENT_OPTIONS = {
+  requestChecksumCalculation: "WHEN_REQUIRED",
+  responseChecksumValidation: "WHEN_REQUIRED",
+} as const;
+
 export type S3Options = {
-  /**
-   * With `requestChecksumCalculation` and `responseChecksumValidation` WHEN_REQUIRED: else the SDK signs the CRC32 of an empty body into
-   * every PUT grant.
-   */
+  /** Made with S3_CLIENT_OPTIONS. */
   client: S3Client;
   bucket: string;
   clock: () => number;
