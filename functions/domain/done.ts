@@ -32,3 +32,17 @@ export function folded(slice: Slice, page: DonePage, hash: string): Slice {
     pages: page.pages.length > 0 ? [hash] : [...pages, hash],
   };
 }
+
+/** The entries behind page hashes, oldest first, as far as the pages have been read; `missing` names those still to be read. */
+export function unfold(
+  hashes: readonly string[],
+  read: ReadonlyMap<string, DonePage>,
+): { entries: DoneEntry[]; missing: string[] } {
+  const parts = hashes.map((hash) => {
+    const page = read.get(hash);
+    if (!page) return { entries: [], missing: [hash] };
+    const older = unfold(page.pages, read);
+    return { entries: [...older.entries, ...page.done], missing: older.missing };
+  });
+  return { entries: parts.flatMap((part) => part.entries), missing: parts.flatMap((part) => part.missing) };
+}
