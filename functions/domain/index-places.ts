@@ -21,11 +21,14 @@ export function slicePlaces(slice: Slice): IndexPlaces {
   };
 }
 
-/** A header carries the places of its only slice; else it is due while slices are still to be written. */
+/**
+ * A header carries the place in the queue of its only slice. Its timer is that slice's, else the one of slices still to be written; an
+ * ended header's is the end of its retention.
+ */
 export function jobPlaces(job: Job): IndexPlaces {
   const slice = sliceOf(job);
-  if (slice) return slicePlaces(slice);
-  return job.wakeAt === undefined ? {} : { wakeAt: job.wakeAt };
+  const byQueue = slice && slicePlaces(slice).byQueue;
+  return { ...(byQueue && { byQueue }), ...(job.wakeAt !== undefined && { wakeAt: job.wakeAt }) };
 }
 
 function hasClaimable(slice: Slice): boolean {
