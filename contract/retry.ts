@@ -1,5 +1,5 @@
 import { type CallOptions, type Client, UnreachableError } from "./client.ts";
-import { RendtError } from "./errors.ts";
+import { AnsweredError } from "./errors.ts";
 import { OPERATIONS, type Operation } from "./operations.ts";
 
 /** How long to keep trying. Waits grow from `baseMs` by doubling up to `capMs`, each drawn evenly from zero to that (full jitter). */
@@ -29,7 +29,8 @@ export const DEFAULT_POLICY: RetryPolicy = {
 /** Whether the same request may succeed later. `repeatable`: sending it twice does no harm. The one place that knows. */
 export function isWorthRetry(error: unknown, { repeatable }: { repeatable: boolean }): boolean {
   if (error instanceof UnreachableError) return error.retryable && (repeatable || !error.sent);
-  if (!(error instanceof RendtError) || !error.retryable) return false;
+  // What this program refuses itself (a file that changed, a body too large) would be refused again.
+  if (!(error instanceof AnsweredError) || !error.retryable) return false;
   // A refusal had no effect, but a gateway that gave up may stand before a server that did the work.
   return repeatable || error.status < 500;
 }
@@ -72,7 +73,7 @@ export function createRetryingClient(client: Client, policy: RetryPolicy = DEFAU
 /** Retry-After wins, with a little jitter on top so that not everybody comes back in the same instant. */
 function waitBefore(attempt: number, error: unknown, policy: RetryPolicy): number | undefined {
   const cap = Math.min(policy.capMs, policy.baseMs * 2 ** (attempt - 1));
-  const asked = error instanceof RendtError ? error.retryAfterMs : undefined;
+  const asked = error instanceof AnsweredError ? error.retryAfterMs : undefined;
   if (asked === undefined) return policy.random() * cap;
   return asked > policy.maxRetryAfterMs ? undefined : asked + policy.random() * policy.baseMs;
 }

@@ -1,0 +1,49 @@
+import { Readable } from "node:stream";
+import { AnsweredError } from "../contract/errors.ts";
+import type { OneGrant } from "../contract/grant.ts";
+import { assertUnchanged, type BlobSource, readSource } from "./blob-source.ts";
+import type { Span } from "./read-file.ts";
+import { type Transfer, useGrant } from "./transfer.ts";
+
+/** Sends a blob, or a piece of it, once; answers the store's etag. That it is there already is as good. */
+export async function put(
+  source: BlobSource,
+  grant: OneGrant,
+  transfer: Transfer,
+  span?: Span,
+): Promise<string | undefined> {
+  const size = span ? span.end - span.start : source.size;
+  let sent = 0;
+  const count = (bytes: number) => {
+    sent += bytes;
+    transfer.onBytes?.(bytes);
+  };
+  try {
+    const headers = { "content-length": String(size) };
+    const body = Readable.from(counted(readSource(source, span), count), { highWaterMark: 1 });
+    const answer = await useGrant(transfer, { grant, headers: lacking(headers, grant.headers), body });
+    answer.body.resume();
+    return answer.headers["etag"];
+  } catch (error) {
+    if (error instanceof AnsweredError && error.code === "exists") {
+      count(size - sent);
+      return undefined;
+    }
+    count(-sent);
+    if (error instanceof AnsweredError && error.code === "wrong_content") await assertUnchanged(source);
+    throw error;
+  }
+}
+
+async function* counted(pieces: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    yield piece;
+    count(piece.length);
+  }
+}
+
+/** Headers that the grant does not bring itself, in whatever case. */
+function lacking(headers: Record<string, string>, given: Record<string, string>): Record<string, string> {
+  const names = new Set(Object.keys(given).map((name) => name.toLowerCase()));
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.has(name)));
+}
