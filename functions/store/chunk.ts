@@ -18,10 +18,14 @@ export function assertChunk(stream: string, { offset, data }: LogChunk): void {
 export const chunksFrom = (after: number): number => Math.max(0, after - MAX_LOG_CHUNK_BYTES) - 1;
 
 /** Of chunks in order, those that the reader asked for: whole chunks, as many as fit the limit, but at least one. */
-export function takeChunks(chunks: Iterable<LogChunk>, after: number, limitBytes: number): LogChunk[] {
+export async function takeChunks(
+  chunks: Iterable<LogChunk> | AsyncIterable<LogChunk>,
+  after: number,
+  limitBytes: number,
+): Promise<LogChunk[]> {
   const taken: LogChunk[] = [];
   let bytes = 0;
-  for (const chunk of chunks) {
+  for await (const chunk of chunks) {
     if (chunk.offset < after && chunk.offset + chunk.data.byteLength <= after) continue;
     bytes += chunk.data.byteLength;
     if (taken.length > 0 && bytes > limitBytes) break;

@@ -1,8 +1,20 @@
-/** Names that the adapters and cdk share, and how ids and times become sort keys. */
+/** Names of the table that the DynamoDB adapter and cdk share. */
 export const TABLE_ENV = "RENDT_TABLE";
 export const INDEX_BY_QUEUE = "byQueue";
 export const INDEX_BY_DUE = "byDue";
 export const INDEX_BY_OWNER = "byOwner";
+
+/** Partition and sort key, both strings, of the table and of its indexes; the indexes are sparse and project keys only. */
+export const TABLE_KEY = { partition: "pk", sort: "sk" } as const;
+export const INDEX_KEYS = {
+  [INDEX_BY_QUEUE]: { partition: "qpk", sort: "qsk" },
+  [INDEX_BY_DUE]: { partition: "dpk", sort: "dsk" },
+  [INDEX_BY_OWNER]: { partition: "opk", sort: "osk" },
+} as const;
+export type IndexName = keyof typeof INDEX_KEYS;
+
+/** Seconds since 1970 after which DynamoDB may drop an item (garbage collection only: it can be days late). */
+export const TTL_ATTRIBUTE = "ttl";
 
 export const sliceId = (job: string, number: number): string => `${job}.${number}`;
 

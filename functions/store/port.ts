@@ -1,7 +1,8 @@
 import type { Kind, RecordOf } from "../domain/records.ts";
 
 /**
- * Writes a record. `expect` is the version that the writer saw, or `absent`; the record put carries its new version (expect + 1, or 1).
+ * Writes a record. `expect` is the version that the writer saw, or `absent`; the record put carries its new version (expect + 1; a new
+ * record any from 1).
  */
 export type Put = { [K in Kind]: { kind: K; put: RecordOf<K>; expect: number | "absent" } }[Kind];
 export type Removal = { kind: Kind; remove: string; expect: number };

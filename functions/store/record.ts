@@ -58,7 +58,7 @@ function put(change: Put): Write {
   const { kind, expect } = change;
   const { version } = change.put;
   const id = recordId(change);
-  if (version !== (expect === "absent" ? 1 : expect + 1)) {
+  if (expect === "absent" ? version < 1 : version !== expect + 1) {
     throw new RendtError("internal", `${kind} ${id}: version ${version} can't follow ${expect}`);
   }
   const body = JSON.stringify(change.put);

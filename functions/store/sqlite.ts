@@ -31,9 +31,9 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
   const run = prepareRuns(db);
 
   /** Reads answer at once, and their failures become codes too. */
-  async function read<T>(query: () => T): Promise<T> {
+  async function read<T>(query: () => T | Promise<T>): Promise<T> {
     try {
-      return query();
+      return await query();
     } catch (cause) {
       throw explainFailure(cause, file);
     }
