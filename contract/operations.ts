@@ -113,7 +113,7 @@ export const OPERATIONS = {
     summary: "End an upload in parts",
     request: completeUploadRequest,
     answer: z.looseObject({ ok: z.literal(true) }),
-    errors: ["not_found", "wrong_content", "not_your_lease", "lease_lost"],
+    errors: ["not_found", "wrong_content", "grant_refused", "not_your_lease", "lease_lost"],
     repeatable: true,
   },
   get: {
