@@ -49,13 +49,21 @@ export async function withRetry<T>(
     try {
       return await run(attempt);
     } catch (error) {
-      policy.signal?.throwIfAborted();
-      const waitMs = waitBefore(attempt, error, policy);
-      if (attempt >= policy.tries || !isWorthRetry(error, policy) || waitMs === undefined) throw error;
-      policy.onRetry?.(error, waitMs);
-      await policy.sleep(waitMs, policy.signal);
+      await pauseBeforeRetry(error, { ...policy, attempt });
     }
   }
+}
+
+/** Waits as long as the policy says after the failure of a try, or throws that failure when it is final. */
+export async function pauseBeforeRetry(
+  error: unknown,
+  policy: RetryPolicy & { attempt: number; repeatable: boolean; signal?: AbortSignal | undefined },
+): Promise<void> {
+  policy.signal?.throwIfAborted();
+  const waitMs = waitAfter(policy.attempt, error, policy);
+  if (policy.attempt >= policy.tries || !isWorthRetry(error, policy) || waitMs === undefined) throw error;
+  policy.onRetry?.(error, waitMs);
+  await policy.sleep(waitMs, policy.signal);
 }
 
 /** The same client, which tries again what is worth it and does no harm. */
@@ -71,7 +79,7 @@ export function createRetryingClient(client: Client, policy: RetryPolicy = DEFAU
 }
 
 /** Retry-After wins, with a little jitter on top so that not everybody comes back in the same instant. */
-function waitBefore(attempt: number, error: unknown, policy: RetryPolicy): number | undefined {
+function waitAfter(attempt: number, error: unknown, policy: RetryPolicy): number | undefined {
   const cap = Math.min(policy.capMs, policy.baseMs * 2 ** (attempt - 1));
   const asked = error instanceof AnsweredError ? error.retryAfterMs : undefined;
   if (asked === undefined) return policy.random() * cap;

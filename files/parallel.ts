@@ -11,16 +11,21 @@ export async function forEachParallel<T>(
   const signal = options.signal ? AbortSignal.any([options.signal, broken.signal]) : broken.signal;
   const running = new Set<Promise<void>>();
   const failures: unknown[] = [];
-  for await (const item of items) {
-    if (signal.aborted) break;
-    const task = run(item, signal)
-      .catch((error: unknown) => {
-        failures.push(error);
-        broken.abort(error);
-      })
-      .finally(() => running.delete(task));
-    running.add(task);
-    if (running.size >= options.limit) await Promise.race(running);
+  const fail = (error: unknown) => {
+    failures.push(error);
+    broken.abort(error);
+  };
+  try {
+    for await (const item of items) {
+      if (signal.aborted) break;
+      const task = run(item, signal)
+        .catch(fail)
+        .finally(() => running.delete(task));
+      running.add(task);
+      if (running.size >= options.limit) await Promise.race(running);
+    }
+  } catch (error) {
+    fail(error);
   }
   await Promise.all(running);
   if (failures.length > 0) throw failures[0];

@@ -1,0 +1,116 @@
+import { mkdir, open, realpath } from "node:fs/promises";
+import { join } from "node:path";
+import { RendtError } from "../contract/errors.ts";
+import type { FileEntry, Manifest, Pack } from "../contract/manifest.ts";
+import { asDiskError } from "./disk-error.ts";
+import { assertLinksStayInside } from "./link-check.ts";
+import { leavesToWrite, markOfLeaf, type OverwriteRule } from "./overwrite.ts";
+import { forEachParallel } from "./parallel.ts";
+import { makeFolders, makeLink } from "./place-folders.ts";
+import type { BlobReader } from "./read-blob.ts";
+import { saveBytes, saveStream } from "./save-file.ts";
+import { fileMode } from "./tree-item.ts";
+import { unpack } from "./unpack.ts";
+
+export type PlaceOptions = OverwriteRule & {
+  /** Files larger than a pack's members are on disk before this answers; a worker's throw-away folder needs no such thing. */
+  durable?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+};
+export type Placed = { files: number; bytes: number; unchanged: number };
+
+const FILES_PARALLEL = 4;
+const SMALL_PARALLEL = 8;
+
+/**
+ * Makes a tree real below a folder: folders first, then files, each verified, written under a temporary name and renamed; links last, so
+ * that nothing is ever written through one. Blobs come from `read`; a pack streams by and is never held whole.
+ */
+export async function placeTree(
+  manifest: Manifest,
+  into: string,
+  options: PlaceOptions & { read: BlobReader },
+): Promise<Placed> {
+  assertLinksStayInside(manifest.entries);
+  await mkdir(into, { recursive: true }).catch((error: unknown) => {
+    throw asDiskError(error, "make the folder", into);
+  });
+  const root = await realpath(into);
+  const leaves = manifest.entries.filter((entry) => entry.kind !== "dir");
+  const wanted = await leavesToWrite(root, leaves, options);
+  await makeFolders(root, manifest);
+
+  const files = wanted.filter((leaf) => leaf.kind === "file");
+  await placeLarge(
+    root,
+    files.filter((file) => !file.pack),
+    options,
+  );
+  await forEachParallel(groupByPack(files, manifest.packs), { limit: 1, signal: options.signal }, async (group) => {
+    await placePacked(root, group, options);
+  });
+  for (const leaf of wanted) if (leaf.kind === "link") await makeLink(root, leaf);
+  await options.record?.add(root, new Map(wanted.map((leaf) => [leaf.path, markOfLeaf(leaf)])));
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  return { files: wanted.length, bytes, unchanged: leaves.length - wanted.length };
+}
+
+async function placeLarge(
+  root: string,
+  files: readonly FileEntry[],
+  options: PlaceOptions & { read: BlobReader },
+): Promise<void> {
+  const parallel = { limit: FILES_PARALLEL, signal: options.signal };
+  await forEachParallel(files, parallel, async ({ path, size, sha256, mode }) => {
+    const target = { path: join(root, path), mode: fileMode(mode) };
+    await onceMore(() => saveStream(options.read({ size, sha256 }), { size, sha256 }, target));
+  });
+  // All at the end: a sync in between would hold up the next file.
+  if (options.durable) await forEachParallel(files, parallel, ({ path }) => sync(join(root, path)));
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path);
+  await handle.datasync().finally(() => handle.close());
+}
+
+type Group = { pack: Pack; members: FileEntry[] };
+
+function groupByPack(files: readonly FileEntry[], packs: readonly Pack[]): Iterable<Group> {
+  const groups = new Map<number, Group>();
+  for (const file of files) {
+    const pack = file.pack && packs[file.pack.index];
+    if (!file.pack || !pack) continue;
+    const group = groups.get(file.pack.index) ?? { pack, members: [] };
+    group.members.push(file);
+    groups.set(file.pack.index, group);
+  }
+  return groups.values();
+}
+
+async function placePacked(
+  root: string,
+  { pack, members }: Group,
+  { read, signal }: PlaceOptions & { read: BlobReader },
+): Promise<void> {
+  const pieces = () => (pack.data === undefined ? read({ sha256: pack.sha256, size: pack.size }) : inline(pack.data));
+  await onceMore(() =>
+    forEachParallel(unpack(pieces(), members), { limit: SMALL_PARALLEL, signal }, ({ entry, bytes }) =>
+      saveBytes(bytes, entry, { path: join(root, entry.path), mode: fileMode(entry.mode) }),
+    ),
+  );
+}
+
+async function* inline(data: string): AsyncGenerator<Buffer> {
+  yield Buffer.from(data, "base64");
+}
+
+/** Bytes may break on the way, and come whole the second time; twice wrong is wrong in the store. */
+async function onceMore(run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (!(error instanceof RendtError) || error.code !== "wrong_content") throw error;
+    await run();
+  }
+}

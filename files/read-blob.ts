@@ -1,0 +1,60 @@
+import { UnreachableError } from "../contract/client.ts";
+import { AnsweredError, RendtError } from "../contract/errors.ts";
+import type { BlobRef } from "../contract/manifest.ts";
+import { DEFAULT_POLICY, pauseBeforeRetry } from "../contract/retry.ts";
+import { asUnreachable } from "./exchange.ts";
+import type { GrantDesk } from "./grant-desk.ts";
+import { resolveGrantUrl, type Transfer, useGrant } from "./transfer.ts";
+
+/** Where the bytes of blobs come from: the object store, or a cache before it. They are not verified; whoever keeps them does that. */
+export type BlobReader = (blob: BlobRef) => AsyncIterable<Buffer>;
+
+/** Reads blobs by grants: a cut connection goes on where it broke off, an expired grant is asked for again. */
+export function createBlobReader(desk: GrantDesk, transfer: Transfer): BlobReader {
+  const policy = { ...(transfer.policy ?? DEFAULT_POLICY), repeatable: true, signal: transfer.signal };
+  return async function* read(blob) {
+    let at = 0;
+    for (let attempt = 1; at < blob.size; attempt += 1) {
+      const before = at;
+      try {
+        for await (const piece of readFrom(at, blob, { desk, transfer })) {
+          at += piece.length;
+          transfer.onBytes?.(piece.length);
+          yield piece;
+        }
+      } catch (error) {
+        // As long as bytes come, a line may break as often as it likes.
+        if (at > before) attempt = 1;
+        await pauseBeforeRetry(error, { ...policy, attempt });
+      }
+    }
+  };
+}
+
+type Source = { desk: GrantDesk; transfer: Transfer };
+
+async function* readFrom(start: number, blob: BlobRef, { desk, transfer }: Source): AsyncGenerator<Buffer> {
+  const grant = await desk.take(blob);
+  if (grant.kind !== "one")
+    throw new RendtError("internal", `the server answered a download with a grant of kind ${grant.kind}`);
+  const headers: Record<string, string> = start > 0 ? { range: `bytes=${start}-` } : {};
+  const answer = await useGrant(transfer, { grant, headers }).catch((error: unknown) => {
+    if (error instanceof AnsweredError && error.code === "grant_refused") desk.drop(blob);
+    throw error;
+  });
+  const url = resolveGrantUrl(transfer.url, grant.url);
+  // A store that knows no ranges sends everything again.
+  let at = answer.status === 206 ? start : 0;
+  try {
+    for await (const piece of answer.body as AsyncIterable<Buffer>) {
+      const fresh = piece.subarray(Math.max(0, start - at));
+      at += piece.length;
+      if (at > blob.size)
+        throw new RendtError("wrong_content", `blob ${blob.sha256} is longer than its ${blob.size} bytes`);
+      if (fresh.length > 0) yield fresh;
+    }
+  } catch (error) {
+    throw error instanceof RendtError ? error : asUnreachable(error, { url, sent: true, signal: transfer.signal });
+  }
+  if (at < blob.size) throw new UnreachableError(`blob ${blob.sha256} was cut at byte ${at}`, { url, sent: true });
+}
