@@ -1,7 +1,7 @@
 import type { Span } from "./ranges.ts";
 
 /** Most slices of a job: one bit each in its header, and few enough to be walked in one go. */
-const MOST_SLICES = 1000;
+export const MOST_SLICES = 1000;
 const SMALLEST_SLICE = 16;
 const LARGEST_SLICE = 1000;
 /** A job is cut into about this many slices, as long as their size allows it: enough to spread, few enough to write. */
