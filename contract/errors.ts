@@ -19,6 +19,16 @@ export const ERRORS = {
     retryable: false,
     hint: "use relative paths without '..', NUL or control characters, UTF-8, each name at most 255 bytes",
   },
+  no_server: {
+    status: 400,
+    retryable: false,
+    hint: "start one here with `rendt up`, or name one: `rendt login URL`, or RENDT_URL and RENDT_TOKEN",
+  },
+  unsafe_file: {
+    status: 400,
+    retryable: false,
+    hint: "others can read it: run `chmod 600` on the file that the message names",
+  },
   no_such_file: {
     status: 400,
     retryable: false,
