@@ -3,31 +3,32 @@ import * as z from "zod";
 import { RendtError } from "../../contract/errors.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./sqlite-schema.ts";
 
+type Connection = Database.Database;
+
 const RECOVER =
-  "stop all servers of this folder, keep a copy of the file and its -wal beside it, then put a backup in its place";
+  "stop all servers of this folder, keep a copy of the file and of the -wal beside it, then put a backup in its place";
 
 /**
- * Opens the database for this process alone, checks it whole and brings its schema up to date. Everything that it refuses is left as it was.
- * The lock is the operating system's and ends with the process, however that ends.
+ * Opens the database for one server at a time, checks it whole and brings its schema up to date. What it refuses it leaves as it was.
  */
-export function openDatabase(file: string): Database.Database {
-  let db: Database.Database | undefined;
+export function openDatabase(file: string): { db: Connection; close: () => void } {
+  let lock: Connection | undefined;
+  let db: Connection | undefined;
   try {
+    lock = takeLock(`${file}.lock`);
     db = new Database(file, { timeout: 0 });
-    db.pragma("locking_mode = EXCLUSIVE");
     assertOurs(db, file);
     // FULL: COMMIT returns when the log is on disk. The log is copied back every 4,000 pages (16 MB).
-    db.exec(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16000",
-    );
-    db.exec("BEGIN IMMEDIATE; COMMIT");
+    db.exec(`
+      PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16000`);
     assertSound(db, file);
     migrate(db);
-    return db;
   } catch (cause) {
     db?.close();
+    lock?.close();
     throw explainFailure(cause, file);
   }
+  return { db, close: () => closeBoth(db, lock) };
 }
 
 /** What an error of SQLite means to those who asked (https://www.sqlite.org/rescode.html). */
@@ -36,19 +37,49 @@ export function explainFailure(cause: unknown, file: string): RendtError {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   const refuse = (to: "unavailable" | "storage_full" | "internal", message: string) =>
     new RendtError(to, message, { cause, details: { file, sqlite: code } });
-  if (code === "SQLITE_FULL")
+  if (code === "SQLITE_FULL" || code === "ENOSPC") {
     return refuse("storage_full", `no space left for ${file}: nothing of this request was stored`);
-  if (code.startsWith("SQLITE_BUSY")) return refuse("unavailable", `${file} is in use by another rendt server`);
+  }
   if (code === "SQLITE_NOTADB" || code.startsWith("SQLITE_CORRUPT")) {
     return refuse("unavailable", `${file} is damaged: ${RECOVER}`);
   }
-  if (/^SQLITE_(IOERR|READONLY|CANTOPEN|PERM)/.test(code) || String(cause).includes("ConnectionFailed")) {
-    return refuse("unavailable", `${file} can't be read or written: check the folder's owner, mode and disk`);
+  if (code.startsWith("SQLITE_BUSY")) return refuse("unavailable", `${file} is in use by another program`);
+  if (/^(SQLITE_(IOERR|READONLY|CANTOPEN|PERM)|E[A-Z]+$)/.test(code) || String(cause).includes("ConnectionFailed")) {
+    return refuse("unavailable", `${file} can't be read or written: check its folder, owner, mode and disk`);
   }
   return refuse("internal", `the store failed on ${file}`);
 }
 
-function assertOurs(db: Database.Database, file: string): void {
+/**
+ * The operating system's lock on a file of its own: it ends with the process, however that ends. A connection with prepared
+ * statements would keep it until they are collected; this one has none. Nothing is ever written into the file.
+ */
+function takeLock(path: string): Connection {
+  const lock = new Database(path, { timeout: 0 });
+  try {
+    lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+    return lock;
+  } catch (cause) {
+    lock.close();
+    if (!(cause instanceof Error && "code" in cause && cause.code === "SQLITE_BUSY")) throw cause;
+    throw new RendtError("unavailable", `another rendt server uses this folder (${path} is locked): stop it first`, {
+      cause,
+    });
+  }
+}
+
+/** Empties the log into the file, so that a stopped server's folder is one file to copy. */
+function closeBoth(db: Connection, lock: Connection): void {
+  try {
+    db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch {
+    // The log stays beside the file and is read at the next start: all that was answered is in one of the two.
+  }
+  db.close();
+  lock.close();
+}
+
+function assertOurs(db: Connection, file: string): void {
   const version = readNumber(db, "PRAGMA user_version");
   const tables = readNumber(db, "SELECT count(*) FROM sqlite_schema");
   if (tables > 0 && readNumber(db, "PRAGMA application_id") !== APPLICATION_ID) {
@@ -63,18 +94,15 @@ function assertOurs(db: Database.Database, file: string): void {
   }
 }
 
-function assertSound(db: Database.Database, file: string): void {
+function assertSound(db: Connection, file: string): void {
   const report = db.prepare("PRAGMA quick_check(3)").raw().all();
-  const lines = z
-    .array(z.tuple([z.string()]))
-    .parse(report)
-    .flat();
+  const lines = z.array(z.tuple([z.string()])).parse(report);
   if (lines.join() !== "ok") {
     throw new RendtError("unavailable", `${file} is damaged (${lines.join("; ")}): ${RECOVER}`, { details: { file } });
   }
 }
 
-function migrate(db: Database.Database): void {
+function migrate(db: Connection): void {
   const from = readNumber(db, "PRAGMA user_version");
   for (const [index, step] of MIGRATIONS.entries()) {
     if (index < from) continue;
@@ -82,6 +110,6 @@ function migrate(db: Database.Database): void {
   }
 }
 
-function readNumber(db: Database.Database, sql: string): number {
+function readNumber(db: Connection, sql: string): number {
   return z.tuple([z.number()]).parse(db.prepare(sql).raw().get())[0];
 }

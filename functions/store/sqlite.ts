@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import type Database from "libsql";
 import * as z from "zod";
+import { RendtError } from "../../contract/errors.ts";
 import type { Kind, RecordOf } from "../domain/records.ts";
 import { assertChunk, chunksFrom, takeChunks } from "./chunk.ts";
 import { nameDocument } from "./document.ts";
@@ -25,13 +26,14 @@ const PER_READ = 16;
  * millisecond; `bench/store.ts`). Refuses a file that another server uses, a newer or a damaged one.
  */
 export function createSqliteStore({ file }: { file: string }): SqliteStore {
-  const db = openDatabase(file);
+  const { db, close } = openDatabase(file);
   const writer = createWriter(db, file);
   const rows = prepareRows(db);
   const run = prepareRuns(db);
 
   /** Reads answer at once, and their failures become codes too. */
   async function read<T>(query: () => T | Promise<T>): Promise<T> {
+    if (!db.open) throw new RendtError("unavailable", "the store is closed");
     try {
       return await query();
     } catch (cause) {
@@ -163,7 +165,7 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
 
     async close() {
       writer.close();
-      if (db.open) db.close();
+      if (db.open) close();
     },
   };
 }
