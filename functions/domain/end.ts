@@ -2,7 +2,7 @@ import type { Decide } from "./commands.ts";
 import { needsPages } from "./finish.ts";
 import { type Span, sizeOf } from "./ranges.ts";
 import type { DoneEntry, LiveLease, OpenRange, Slice } from "./records.ts";
-import { ended, expiryOf, nearestTimer, settle } from "./settle.ts";
+import { AVOID_MS, backoffMs, ended, expiryOf, nearestTimer, settle } from "./settle.ts";
 
 /** The sweep: leases that lapsed go back, `--expires` takes effect, and `wakeAt` moves to the nearest timer (lifecycle.md, rules 3, 14, 15). */
 export const expire: Decide<"expire"> = (slice, command, now) => {
@@ -14,6 +14,8 @@ export const expire: Decide<"expire"> = (slice, command, now) => {
     else if (expiresAt !== lease.expiresAt)
       next = { ...next, leases: { ...next.leases, [id]: { ...lease, expiresAt } } };
   }
+  const open = next.open.map((range) => inReach(range, now));
+  if (open.some((range, i) => range !== next.open[i])) next = { ...next, open };
   if (slice.expiresAt !== undefined && slice.expiresAt <= now && !slice.pastExpiry)
     next = { ...next, pastExpiry: true };
   return { slice: rewoken(settle(next, now), holdUntil), answer: undefined };
@@ -39,6 +41,19 @@ export const retry: Decide<"retry"> = (slice, command) => {
     answer: undefined,
   };
 };
+
+/** A back-off or avoidance further off than it can be was written by a clock that ran ahead (rule 1). */
+function inReach(range: OpenRange, now: number): OpenRange {
+  const { tries, notBefore, avoid } = range;
+  const latest = now + (tries > 0 ? backoffMs(tries) : Number.POSITIVE_INFINITY);
+  const until = now + AVOID_MS;
+  if ((notBefore === undefined || notBefore <= latest) && (!avoid || avoid.until <= until)) return range;
+  return {
+    ...range,
+    ...(notBefore !== undefined && { notBefore: Math.min(notBefore, latest) }),
+    ...(avoid && { avoid: { ...avoid, until: Math.min(avoid.until, until) } }),
+  };
+}
 
 function lose(slice: Slice, id: string, lease: LiveLease, now: number): Slice {
   const { [id]: _, ...leases } = slice.leases;

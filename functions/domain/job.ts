@@ -69,7 +69,7 @@ export function cancelJob(job: Job, round: number, now: number): Job {
   }
   const cancelled: Job = { ...job, phase: "cancelled" };
   if (job.phase === "uploading") return ended(cancelled, now);
-  return { ...cancelled, due: true, wakeAt: now + RESUME_MS };
+  return atRest({ ...cancelled, due: true, wakeAt: now + RESUME_MS }, now);
 }
 
 /**

@@ -1,0 +1,290 @@
+import { slicePlaces } from "../../functions/domain/index-places.ts";
+import { cancelJob, createJob, dueWork, isFinal, live, release, reopen, retryJob } from "../../functions/domain/job.ts";
+import { newCancelledSlice, newSlice, type Terms } from "../../functions/domain/new-slice.ts";
+import { beginSweep } from "../../functions/domain/time.ts";
+import { newGhost } from "./ghost.ts";
+import {
+  clockOf,
+  drawIds,
+  entriesOf,
+  nowIn,
+  type SimLease,
+  type SimWorker,
+  sliceIn,
+  slicesIn,
+  type World,
+} from "./state.ts";
+import {
+  claimFor,
+  closeTail,
+  granted,
+  isBusy,
+  nextOf,
+  offer,
+  offerOf,
+  renewLease,
+  runNext,
+  workOff,
+} from "./worker.ts";
+import { act, writeJob, writeSlice } from "./world.ts";
+
+export const SWEEP_PERIOD_MS = 1000;
+const START = 1_800_000_000_000;
+
+export type Shape = { count: number; limit?: number; terms: Omit<Terms, "cap">; workers: number };
+
+export function newWorld({ count, limit, terms, workers }: Shape): World {
+  const wanted = {
+    id: "j000000000000",
+    owner: "a",
+    requestHash: "r",
+    queue: "q",
+    class: "c",
+    order: 0,
+    keepMs: 60_000,
+  };
+  return {
+    realTime: START,
+    clockOffset: 0,
+    job: createJob({ ...wanted, spec: { inline: {} }, count, limit }, START),
+    slices: new Map(),
+    terms: { ...terms, cap: limit === undefined ? 8 : 1 },
+    documents: new Map(),
+    sweep: undefined,
+    workers: Array.from({ length: workers }, (_, i) => ({ id: `w${i}`, leases: new Map() })),
+    mail: [],
+    drawn: 0,
+    ghost: newGhost(),
+    slowRelease: undefined,
+    backup: undefined,
+    seen: new Map(),
+  };
+}
+
+/** `a` and `b` choose who, what and whether the answer arrives. */
+export type Step = { kind: StepKind; a: number; b: number };
+type StepOf = (world: World, a: number, b: number) => void;
+
+const TICKS = [1000, 5000, 20_000, 40_000, 61_000, 121_000];
+const OUTAGES = [59_000, 61_000, 125_000, 3_600_000];
+const JUMPS = [36_000_000, -36_000_000, 90_000, -90_000];
+
+const STEPS = {
+  /** Time goes by, and the sweep with it. */
+  tick: (world, a) => {
+    for (let left = pick(TICKS, a); left > 0; left -= 20_000) {
+      world.realTime += Math.min(left, 20_000);
+      sweep(world);
+    }
+  },
+  /** Nobody sweeps. */
+  outage: (world, a) => {
+    world.realTime += pick(OUTAGES, a);
+  },
+  sweep: (world) => sweep(world),
+  claim: (world, a, b) => {
+    const worker = pick(world.workers, a);
+    const queued = slicesIn(world).filter((slice) => slicePlaces(slice).byQueue);
+    if (queued.length === 0) return;
+    const { number } = pick(queued, b);
+    const ids = drawIds(world, 1 + (b % 3));
+    const command = claimFor(worker, ids);
+    // The ids are the server's own: what it did not see committed it tries again, and finds done.
+    if (b % 7 === 0) act(world, number, command);
+    const answer = act<"claim">(world, number, command);
+    if (answer && !("code" in answer) && b % 5 !== 0) granted(worker, number, answer.leases);
+  },
+  run: (world, a, b) => {
+    const verdict = pick(["success", "success", "success", "failure", "final"] as const, b);
+    withLease(world, a, (_, lease) => runNext(lease, verdict));
+  },
+  renew: (world, a, b) => withLease(world, a, (worker, lease) => renewLease(world, worker, lease, b % 4 !== 0)),
+  finish: (world, a, b) =>
+    withLease(world, a, (worker, lease) => {
+      const command = offerOf(worker, lease);
+      if (command) offer(world, lease, command, b % 4 !== 0);
+    }),
+  /** It is sent, and arrives later or never. */
+  post: (world, a) =>
+    withLease(world, a, (worker, lease) => {
+      const command = offerOf(worker, lease);
+      if (command) world.mail.push({ slice: lease.slice, command });
+    }),
+  arrive: (world, a) => {
+    if (world.mail.length === 0) return;
+    const { slice, command } = pick(world.mail, a);
+    act(world, slice, command);
+  },
+  giveBack: (world, a, b) =>
+    withLease(world, a, (worker, lease) => {
+      closeTail(lease);
+      const command = offerOf(worker, lease, "released");
+      if (command) offer(world, lease, command, b % 4 !== 0);
+    }),
+  /** The worker restarts and finds its child gone. */
+  vanish: (world, a, b) =>
+    withLease(world, a, (worker, lease) => {
+      if (!lease.mayRun || nextOf(lease) === undefined) return;
+      closeTail(lease);
+      const command = offerOf(worker, lease, "vanished");
+      if (command) offer(world, lease, command, b % 4 !== 0);
+    }),
+  die: (world, a) => pick(world.workers, a).leases.clear(),
+  /** Another worker got hold of a lease's id. */
+  forge: (world, a, b) =>
+    withLease(world, a, (worker, lease) => {
+      const thief = world.workers.find((each) => each !== worker);
+      const command = offerOf(worker, lease);
+      if (!thief) return;
+      if (b % 2 === 0) act(world, lease.slice, { kind: "renew", worker: thief.id, lease: lease.id });
+      else if (command) act(world, lease.slice, { ...command, worker: thief.id, end: "released" });
+    }),
+  watch: (world, a) => {
+    for (const { number } of slicesIn(world)) act(world, number, { kind: "watch", until: nowIn(world) + a });
+  },
+  release: (world) => {
+    const job = release(world.job, world.terms, nowIn(world));
+    if (job.phase === "releasing") world.slowRelease = job;
+    writeJob(world, job);
+  },
+  /** One commit of a release that began long ago, and does not know what happened since. */
+  slowRelease: (world, a) => {
+    const header = world.slowRelease;
+    if (header) createSlice(world, a % header.slices);
+  },
+  resume: (world) => {
+    resume(world);
+  },
+  cancel: (world, _, b) => writeJob(world, cancelJob(world.job, world.job.round - (b % 3 === 0 ? 1 : 0), nowIn(world))),
+  retry: (world, _, b) => retry(world, world.job.round - (b % 3 === 0 ? 1 : 0)),
+  jump: (world, a) => {
+    world.clockOffset += pick(JUMPS, a);
+  },
+  backup: (world) => {
+    world.backup = backupOf(world);
+  },
+  restore: (world) => world.backup?.(),
+} as const satisfies Record<string, StepOf>;
+
+export type StepKind = keyof typeof STEPS;
+
+/** Each kind as often as it is to be drawn. */
+export const WEIGHTED: readonly StepKind[] = Object.entries({
+  ...{
+    tick: 8,
+    outage: 1,
+    sweep: 2,
+    claim: 8,
+    run: 10,
+    renew: 6,
+    finish: 8,
+    post: 2,
+    arrive: 4,
+    giveBack: 2,
+    vanish: 2,
+    die: 1,
+  },
+  ...{ forge: 2, watch: 1, release: 3, slowRelease: 3, resume: 4, cancel: 1, retry: 4, jump: 1, backup: 1, restore: 1 },
+} satisfies Record<StepKind, number>).flatMap(([kind, weight]) => Array<StepKind>(weight).fill(kind as StepKind));
+
+export function run(world: World, steps: readonly Step[]): void {
+  for (const { kind, a, b } of steps) STEPS[kind](world, a, b);
+}
+
+/** From every state a path to an end without the owner: sweeps and one good worker bring it about. */
+export function bringToEnd(world: World): void {
+  const worker: SimWorker = { id: "w-last", leases: new Map() };
+  for (let round = 0; round < 600 && !isFinal(world.job); round += 1) {
+    // Now and then a leap: a delay that was set by a clock that ran ahead is as long as it is.
+    world.realTime += round % 20 === 19 ? 3_600_000 : 30_000;
+    if (world.job.phase === "uploading") world.realTime += 86_400_000;
+    sweep(world);
+    for (const slice of slicesIn(world)) if (slicePlaces(slice).byQueue) workOff(world, worker, slice.number);
+  }
+  if (!isFinal(world.job)) throw new Error(`violation: no end: ${JSON.stringify(world.job)}`);
+}
+
+export function sweep(world: World): void {
+  const plan = beginSweep(world.sweep, clockOf(world), SWEEP_PERIOD_MS);
+  world.sweep = plan.state;
+  const isDue = (wakeAt: number | undefined) => wakeAt !== undefined && (plan.walkAll || wakeAt <= plan.now);
+  for (const slice of slicesIn(world)) {
+    if (!isDue(slicePlaces(slice).wakeAt)) continue;
+    act(world, slice.number, { kind: "expire", ...(plan.holdUntil && { holdUntil: plan.holdUntil }) });
+  }
+  const { job } = world;
+  if (job.only || !isDue(job.wakeAt)) return;
+  if (dueWork(job) === "abandon") writeJob(world, cancelJob(job, job.round, plan.now));
+  else while (resume(world));
+}
+
+/** One commit of what a due header still lacks; false when there is nothing left to do. */
+function resume(world: World): boolean {
+  const { job } = world;
+  const now = nowIn(world);
+  const numbers = Array.from({ length: job.slices }, (_, number) => number);
+  switch (dueWork(job)) {
+    case "release": {
+      const missing = numbers.find((number) => !world.slices.has(number));
+      if (missing === undefined) writeJob(world, live(job, now));
+      else createSlice(world, missing);
+      return true;
+    }
+    case "cancel": {
+      const next = numbers.find((number) => (sliceIn(world, number)?.status ?? "open") === "open");
+      if (next === undefined) throw new Error("violation: a cancel has nothing to do and is due");
+      const slice = sliceIn(world, next);
+      if (slice) act(world, next, { kind: "cancel", round: slice.round });
+      else writeSlice(world, undefined, newCancelledSlice(job, next, world.terms, now));
+      return true;
+    }
+    case "retry": {
+      for (const slice of world.slices.values()) {
+        const again = reopen(job, slice, entriesOf(world, slice), now);
+        if (!again || "code" in again) continue;
+        for (let position = slice.from; position < slice.upTo; position += 1) world.ghost.losses.delete(position);
+        writeSlice(world, slice, again.slice, again.job);
+        return true;
+      }
+      writeJob(world, live(job, now));
+      return true;
+    }
+    default:
+      return false;
+  }
+}
+
+function createSlice(world: World, number: number): void {
+  const header = world.slowRelease;
+  if (!header || world.slices.has(number)) return;
+  writeSlice(world, undefined, newSlice(header, number, world.terms, nowIn(world)));
+}
+
+function retry(world: World, round: number): void {
+  const only = slicesIn(world)[0];
+  const pages = world.job.only && only ? entriesOf(world, only) : undefined;
+  const job = retryJob(world.job, { round, ...(pages && { pages }) }, nowIn(world));
+  if ("code" in job) return;
+  if (job.only && job !== world.job) world.ghost.losses.clear();
+  writeJob(world, job);
+}
+
+function backupOf(world: World): () => void {
+  const { job, slices, documents, sweep, ghost, slowRelease } = world;
+  const kept = structuredClone({ job, slices, documents, sweep, ghost, slowRelease });
+  return () => Object.assign(world, structuredClone(kept));
+}
+
+function withLease(world: World, a: number, use: (worker: SimWorker, lease: SimLease) => void): void {
+  const known = world.workers.flatMap((worker) => [...worker.leases.values()].map((lease) => ({ worker, lease })));
+  if (known.length === 0) return;
+  const busy = known.filter(({ lease }) => isBusy(lease));
+  const { worker, lease } = pick(busy.length > 0 ? busy : known, a);
+  use(worker, lease);
+}
+
+function pick<T>(from: readonly T[], n: number): T {
+  const chosen = from[n % from.length];
+  if (chosen === undefined) throw new RangeError("nothing to pick from");
+  return chosen;
+}
