@@ -2,12 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { type ErrorBody, RendtError } from "../../contract/errors.ts";
 import type { DiskBlobs } from "./disk.ts";
-import { readObject } from "./disk-folder.ts";
 import { BLOB_PATH } from "./disk-grant.ts";
+import { readObject } from "./disk-object.ts";
 import { readRange } from "./range.ts";
 
-/** A transfer on which nothing moves for so long is given up. */
-const STALL_MS = 2 * 60_000;
 /** The body of a refused PUT is read to here, so that the client gets to read the answer instead of a reset. */
 const DRAIN_BYTES = 128 * 1024 * 1024;
 
@@ -16,12 +14,11 @@ export type BlobHandler = (request: IncomingMessage, response: ServerResponse) =
 
 /**
  * Serves the grants of a disk store. It works on Node's own request and response: web streams would cost half the speed. Mount it
- * before the app, on a server whose `requestTimeout` is off: here a slow transfer is fine and a stalled one ends.
+ * before the app, on a server whose `requestTimeout` is 0 and whose `timeout` is not: a slow transfer is fine, a stalled one ends.
  */
 export function createBlobHandler(blobs: DiskBlobs, options: { onError: (error: unknown) => void }): BlobHandler {
   return (request, response) => {
     if (!request.url?.startsWith(BLOB_PATH)) return false;
-    request.socket.setTimeout(STALL_MS);
     serve(blobs, request, response).catch((error: unknown) => {
       // A client that went away is no error of ours.
       if (!(error instanceof RendtError) && !request.socket.destroyed) options.onError(error);
@@ -31,36 +28,33 @@ export function createBlobHandler(blobs: DiskBlobs, options: { onError: (error: 
   };
 }
 
-async function serve({ folder, signer }: DiskBlobs, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const terms = signer.check(request);
-  const { key } = terms;
-  if (terms.method === "GET") {
-    const object = await folder.find(key);
-    if (!object) throw new RendtError("not_found", `there is no blob ${key}`);
-    const range = readRange(request.headers.range, object.size);
-    response.setHeader("accept-ranges", "bytes");
-    if (range === "unsatisfiable") {
-      response.writeHead(416, { "content-range": `bytes */${object.size}`, "content-length": 0 }).end();
-      return;
-    }
-    const { start, end } = range ?? { start: 0, end: object.size };
-    response.writeHead(range ? 206 : 200, {
-      ...(range && { "content-range": `bytes ${start}-${end - 1}/${object.size}` }),
-      ...DOWNLOAD_HEADERS,
-      "content-length": end - start,
-      etag: `"${key.slice(key.lastIndexOf("/") + 1)}"`,
-    });
-    await pipeline(readObject(object, start, end), response);
-    return;
-  }
-
+async function serve(blobs: DiskBlobs, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const terms = blobs.signer.check(request);
+  if (terms.method === "GET") return download(blobs, terms.key, request, response);
+  const { key, size, sha256, part } = terms;
   // Breaking off must leave the socket alive: the refusal is still to be sent on it.
   const body = request.iterator({ destroyOnReturn: false });
-  if (terms.part) {
-    const { part, size, sha256 } = terms;
-    await folder.putPart(key, part.upload, { number: part.number, size, sha256 }, body);
-  } else await folder.put(key, terms, body);
-  response.writeHead(200, { etag: `"${terms.sha256}"`, "content-length": 0 }).end();
+  if (part) await blobs.folder.putPart(key, part.upload, { number: part.number, size, sha256 }, body);
+  else await blobs.folder.put(key, { size, sha256 }, body);
+  response.writeHead(200, { etag: `"${sha256}"`, "content-length": 0 }).end();
+}
+
+async function download({ folder }: DiskBlobs, key: string, request: IncomingMessage, response: ServerResponse) {
+  const object = await folder.find(key);
+  if (!object) throw new RendtError("not_found", `there is no blob ${key}`);
+  const range = readRange(request.headers.range, object.size);
+  if (range === "unsatisfiable") {
+    response.writeHead(416, { "content-range": `bytes */${object.size}`, "content-length": 0 }).end();
+    return;
+  }
+  const { start, end } = range ?? { start: 0, end: object.size };
+  response.writeHead(range ? 206 : 200, {
+    ...DOWNLOAD_HEADERS,
+    ...(range && { "content-range": `bytes ${start}-${end - 1}/${object.size}` }),
+    "content-length": end - start,
+    etag: `"${key.slice(key.lastIndexOf("/") + 1)}"`,
+  });
+  await pipeline(readObject(object, start, end), response);
 }
 
 function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
@@ -70,8 +64,10 @@ function refuse(request: IncomingMessage, response: ServerResponse, error: unkno
   }
   const { status, code, message, hint, details } =
     error instanceof RendtError ? error : new RendtError("internal", "the blob could not be served");
-  const body: ErrorBody = { error: { code, message, hint, details } };
-  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+  const body = JSON.stringify({ error: { code, message, hint, details } } satisfies ErrorBody);
+  response
+    .writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(body) })
+    .end(body);
   let drained = 0;
   request.on("data", (chunk: Buffer) => {
     drained += chunk.length;
@@ -82,6 +78,7 @@ function refuse(request: IncomingMessage, response: ServerResponse, error: unkno
 
 /** Outputs are strangers' bytes: a browser must save them, never show them as a page of ours. */
 const DOWNLOAD_HEADERS = {
+  "accept-ranges": "bytes",
   "content-disposition": "attachment",
   "content-type": "application/octet-stream",
   "x-content-type-options": "nosniff",

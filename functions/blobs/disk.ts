@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { buffer } from "node:stream/consumers";
 import { RendtError } from "../../contract/errors.ts";
-import { noUpload, openBlobFolder, readObject } from "./disk-folder.ts";
+import { noUpload, openBlobFolder } from "./disk-folder.ts";
 import { createGrantSigner } from "./disk-grant.ts";
+import { readObject } from "./disk-object.ts";
 import { chooseParts, partSizeOf } from "./parts.ts";
 import type { Blobs } from "./port.ts";
 
@@ -15,7 +16,7 @@ export type DiskOptions = {
   secret: Uint8Array;
   clock: () => number;
   /** Refuses what would make the blobs take more than this (`rendt up --max-disk`). */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
 };
 
 /** Blobs in a folder, moved by the embedded server itself (createBlobHandler of disk-http.ts). */
@@ -38,17 +39,13 @@ export async function createDiskBlobs(options: DiskOptions) {
       return signer.sign({ method: "PUT", key, size, sha256, part: { upload, number } }, expiresAt);
     },
     async completeParts(key, blob, upload, parts) {
-      const isThere = async () => (await folder.find(key))?.size === blob.size;
-      if (!(await isThere())) {
+      try {
         const held = await folder.heldParts(key, upload);
         if (!held) throw noUpload(upload);
-        const chosen = chooseParts(blob.size, parts, held);
-        try {
-          await folder.joinUpload(key, upload, chosen);
-        } catch (error) {
-          // Asked twice at the same time, one of both comes too late for the parts.
-          if (!(await isThere())) throw error;
-        }
+        await folder.joinUpload(key, upload, chooseParts(blob.size, parts, held));
+      } catch (error) {
+        // It was completed before, or by the same request sent twice: what counts is that the object is there.
+        if ((await folder.find(key))?.size !== blob.size) throw error;
       }
       await folder.removeUpload(key, upload);
     },
@@ -65,7 +62,7 @@ export async function createDiskBlobs(options: DiskOptions) {
       }
       return found && buffer(readObject(found));
     },
-    removePrefix: folder.remove,
+    removePrefix: folder.removePrefix,
   };
 
   return {
@@ -78,7 +75,7 @@ export async function createDiskBlobs(options: DiskOptions) {
       for (const owner of await folder.list("blob")) {
         for (const month of await folder.list(`blob/${owner}`)) {
           const end = Date.UTC(Number(month.slice(0, 4)), Number(month.slice(4)));
-          if (end <= before) await folder.remove(`blob/${owner}/${month}`);
+          if (end <= before) await folder.removePrefix(`blob/${owner}/${month}`);
         }
       }
     },

@@ -135,30 +135,27 @@ export function createS3Blobs({ client, bucket, clock }: S3Options): Blobs {
     },
 
     async completeParts(key, blob, upload, parts) {
-      const isThere = async () => (await head(key))?.size === blob.size;
-      const held = await heldParts(key, upload);
-      if (!held) {
-        if (await isThere()) return;
-        throw new RendtError("grant_refused", `upload ${upload} is unknown: it was ended, or aborted after a day`);
-      }
-      const etags = new Map(held.map((part) => [part.number, part.etag]));
-      const chosen = chooseParts(blob.size, parts, held).map(({ number, sha256 }) => ({
-        PartNumber: number,
-        ETag: etags.get(number),
-        ChecksumSHA256: toBase64(sha256),
-      }));
-      const command = new CompleteMultipartUploadCommand({
-        Bucket: bucket,
-        Key: key,
-        UploadId: upload,
-        IfNoneMatch: "*",
-        MultipartUpload: { Parts: chosen },
-      });
       try {
+        const held = await heldParts(key, upload);
+        if (!held)
+          throw new RendtError("grant_refused", `upload ${upload} is unknown: it was ended, or aborted by age`);
+        const etags = new Map(held.map((part) => [`${part.number} ${part.sha256}`, part.etag]));
+        const chosen = chooseParts(blob.size, parts, held).map(({ number, sha256 }) => ({
+          PartNumber: number,
+          ETag: etags.get(`${number} ${sha256}`),
+          ChecksumSHA256: toBase64(sha256),
+        }));
+        const command = new CompleteMultipartUploadCommand({
+          Bucket: bucket,
+          Key: key,
+          UploadId: upload,
+          IfNoneMatch: "*",
+          MultipartUpload: { Parts: chosen },
+        });
         await client.send(command);
       } catch (error) {
-        // 412, or a second completion at the same time: what counts is that the object is there.
-        if (!(await isThere())) throw error;
+        // It was completed before, or by the same request sent twice, or sent whole (412): what counts is that the object is there.
+        if ((await head(key))?.size !== blob.size) throw error;
       }
     },
 

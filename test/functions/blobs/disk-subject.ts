@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createDiskBlobs, type DiskBlobs } from "../../../functions/blobs/disk.ts";
 import { createBlobHandler } from "../../../functions/blobs/disk-http.ts";
-import type { Subject } from "./subject.ts";
+import { type Content, freshKey, refOf, type Subject, send, soon } from "./subject.ts";
 
 export type DiskSubject = Subject & { blobs: DiskBlobs; folder: string; errors: unknown[] };
 
@@ -40,7 +40,17 @@ export async function openDisk(
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await rm(elsewhere, { recursive: true });
+      if (errors.length > 0) throw new AggregateError(errors, "the blob server failed");
       if (!options.folder) await rm(folder, { recursive: true });
     },
   };
+}
+
+/** Puts a blob as a client would; tells the error code of a refusal. */
+export async function putBlob(disk: DiskSubject, blob: Content, key = freshKey(blob.sha256)) {
+  const { status, body } = await send(disk, {
+    grant: await disk.blobs.grantPut(key, refOf(blob), soon()),
+    body: blob.bytes,
+  });
+  return { key, status, code: body.length > 0 ? JSON.parse(body.toString()).error.code : undefined };
 }

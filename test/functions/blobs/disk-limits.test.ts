@@ -1,0 +1,138 @@
+import { execFileSync } from "node:child_process";
+import { mkdtemp, readdir, rm, utimes } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { inputKey, monthsAt } from "../../../functions/blobs/keys.ts";
+import { type DiskSubject, openDisk, putBlob } from "./disk-subject.ts";
+import { type Content, freshKey, randomContent, refOf, send, soon } from "./subject.ts";
+
+const DAY_MS = 86_400_000;
+
+let folder: string;
+let disk: DiskSubject;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "rendt-blobs-"));
+});
+afterEach(async () => {
+  await disk.close();
+  await rm(folder, { recursive: true });
+});
+
+const put = (blob: Content, key?: string) => putBlob(disk, blob, key);
+
+async function putPart(key: string, upload: string, number: number, piece: Content): Promise<number> {
+  const grant = await disk.blobs.grantPart(key, { upload, number, ...refOf(piece) }, soon());
+  return (await send(disk, { grant, body: piece.bytes })).status;
+}
+
+const files = async (place: string) =>
+  (await readdir(join(folder, place), { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+
+describe("a limit on the bytes of the store", () => {
+  it("refuses what would exceed it and counts what is removed", async () => {
+    disk = await openDisk({ folder, maxBytes: 1000 });
+    const first = await put(randomContent(600));
+    expect(first.status).toBe(200);
+    expect(await put(randomContent(500))).toMatchObject({ status: 507, code: "storage_full" });
+    expect(await files("incoming")).toEqual([]);
+    expect((await put(randomContent(400))).status).toBe(200);
+    await disk.blobs.removePrefix(first.key.slice(0, first.key.lastIndexOf("/")));
+    expect((await put(randomContent(500))).status).toBe(200);
+    expect((await put(randomContent(101))).status).toBe(507);
+  });
+
+  it("counts nothing for a refused PUT, and parts once", async () => {
+    disk = await openDisk({ folder, maxBytes: 1000 });
+    const blob = randomContent(500);
+    const key = freshKey(blob.sha256);
+    const grant = await disk.blobs.grantPut(key, refOf(blob), soon());
+    for (let n = 0; n < 5; n++) expect((await send(disk, { grant, body: randomContent(500).bytes })).status).toBe(400);
+    const { upload } = await disk.blobs.startParts(key, refOf(blob));
+    expect(await putPart(key, upload, 1, randomContent(500))).toBe(200);
+    for (let n = 0; n < 3; n++) expect(await putPart(key, upload, 1, blob)).toBe(n === 0 ? 200 : 507);
+    await disk.blobs.completeParts(key, refOf(blob), upload, [{ number: 1, sha256: blob.sha256 }]);
+    expect((await put(randomContent(500))).status).toBe(200);
+    expect((await put(randomContent(1))).status).toBe(507);
+  });
+
+  it("knows after a restart what is there", async () => {
+    disk = await openDisk({ folder, maxBytes: 1000 });
+    const blob = randomContent(300);
+    expect((await put(randomContent(300))).status).toBe(200);
+    const { upload } = await disk.blobs.startParts("out/j/0/l/x", refOf(blob));
+    expect(await putPart("out/j/0/l/x", upload, 1, blob)).toBe(200);
+    await disk.close();
+    disk = await openDisk({ folder, maxBytes: 1000 });
+    expect((await put(randomContent(401))).status).toBe(507);
+    expect((await put(randomContent(400))).status).toBe(200);
+  });
+});
+
+const mayMount = process.platform === "linux" && process.getuid?.() === 0;
+
+it.skipIf(!mayMount)(
+  "a full disk answers 507 while the client still sends, and keeps nothing (needs root, for a tmpfs)",
+  async () => {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=6m", "tmpfs", folder]);
+    try {
+      disk = await openDisk({ folder });
+      expect(await put(randomContent(20_000_000))).toMatchObject({ status: 507, code: "storage_full" });
+      expect(await files(".")).toEqual([]);
+      const blob = randomContent(20_000_000);
+      const key = freshKey(blob.sha256);
+      const { upload } = await disk.blobs.startParts(key, refOf(blob));
+      expect(await putPart(key, upload, 1, blob)).toBe(507);
+      expect(await files(".")).toEqual([]);
+      expect((await put(randomContent(2_000_000))).status).toBe(200);
+    } finally {
+      await disk.close();
+      execFileSync("umount", [folder]);
+      disk = await openDisk();
+    }
+  },
+);
+
+describe("the sweep", () => {
+  it("removes the inputs of months that have ended, and their unfinished uploads", async () => {
+    disk = await openDisk({ folder });
+    const blob = randomContent(10);
+    const keys = ["202512", "202601", "202602"].map((month) => inputKey("ann", month, blob.sha256));
+    for (const key of keys) expect((await put(blob, key)).status).toBe(200);
+    await disk.blobs.startParts(inputKey("bob", "202601", blob.sha256), refOf(blob));
+    const left = async () => Promise.all(keys.map(async (key) => !!(await disk.blobs.head(key))));
+    await disk.blobs.sweepMonths(Date.UTC(2026, 0, 1) - 1);
+    expect(await left()).toEqual([true, true, true]);
+    await disk.blobs.sweepMonths(Date.UTC(2026, 0, 1));
+    expect(await left()).toEqual([false, true, true]);
+    await disk.blobs.sweepMonths(Date.UTC(2026, 2, 1) - 1);
+    expect(await left()).toEqual([false, false, true]);
+  });
+
+  it("removes uploads that got nothing for a day, and only those", async () => {
+    disk = await openDisk({ folder });
+    const [old, young] = [randomContent(10), randomContent(10)];
+    const now = Date.now();
+    for (const blob of [old, young]) {
+      const key = inputKey("ann", monthsAt(now)[0], blob.sha256);
+      const { upload } = await disk.blobs.startParts(key, refOf(blob));
+      expect(await putPart(key, upload, 1, blob)).toBe(200);
+      const at = new Date(now - (blob === old ? 2 : 0.5) * DAY_MS);
+      await utimes(join(folder, "uploads", key, upload), at, at);
+    }
+    await disk.blobs.sweepUploads(now - DAY_MS);
+    const held = async ({ sha256, size }: Content) =>
+      (await disk.blobs.startParts(inputKey("ann", monthsAt(now)[0], sha256), { sha256, size })).held;
+    expect(await held(old)).toEqual([]);
+    expect(await held(young)).toEqual([1]);
+  });
+
+  it("removes with a prefix the uploads below it", async () => {
+    disk = await openDisk({ folder });
+    const blob = randomContent(10);
+    const { upload } = await disk.blobs.startParts("out/j/0/l/x", refOf(blob));
+    expect(await putPart("out/j/0/l/x", upload, 1, blob)).toBe(200);
+    await disk.blobs.removePrefix("out/j/");
+    expect(await files("uploads")).toEqual([]);
+  });
+});
