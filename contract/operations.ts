@@ -278,9 +278,11 @@ export const OPERATIONS = {
 
 export type OperationName = keyof typeof OPERATIONS;
 /** What a caller writes: path parameter `id` included, defaults may be left out. */
-export type RequestOf<N extends OperationName> = z.input<(typeof OPERATIONS)[N]["request"]> &
+export type RequestOf<N extends OperationName> = Fields<z.input<(typeof OPERATIONS)[N]["request"]>> &
   PathOf<(typeof OPERATIONS)[N]["path"]>;
-export type ParsedRequestOf<N extends OperationName> = z.output<(typeof OPERATIONS)[N]["request"]> &
+export type ParsedRequestOf<N extends OperationName> = Fields<z.output<(typeof OPERATIONS)[N]["request"]>> &
   PathOf<(typeof OPERATIONS)[N]["path"]>;
 export type AnswerOf<N extends OperationName> = z.output<(typeof OPERATIONS)[N]["answer"]>;
+/** An empty strict object is a record whose fields are never: it would forbid `id` beside it. */
+type Fields<T> = T extends Record<string, never> ? unknown : T;
 type PathOf<P extends string> = P extends `${string}:id${string}` ? { id: string } : unknown;
