@@ -1,0 +1,54 @@
+import { cpus, hostname } from "node:os";
+import { resolve } from "node:path";
+import * as z from "zod";
+import { checkServerUrl } from "../contract/client.ts";
+import { RendtError } from "../contract/errors.ts";
+import { MAX_LOG_BYTES } from "../contract/limits.ts";
+
+const config = z.strictObject({
+  url: z.string().transform((text) => checkServerUrl(text)),
+  token: z.string().min(1),
+  /** How a self-signed server proves itself (files/connection.ts). */
+  pin: z.object({ origin: z.string(), fingerprint: z.string().optional(), ca: z.string().optional() }).optional(),
+  /** Everything the worker keeps; one worker per folder. */
+  state: z
+    .string()
+    .min(1)
+    .transform((path) => resolve(path)),
+  name: z
+    .string()
+    .min(1)
+    .max(100)
+    .default(() => hostname().slice(0, 100) || "worker"),
+  slots: z
+    .int()
+    .min(1)
+    .max(1024)
+    .default(() => Math.max(1, cpus().length)),
+  /** Stop after the first lease. */
+  once: z.boolean().default(false),
+  /** Stop when there was nothing to do for so long, in ms. */
+  idleExitMs: z.int().min(0).optional(),
+  /** Between TERM and KILL, in ms. */
+  graceMs: z.int().min(0).max(600_000).default(10_000),
+  /** What a task may print before its middle is left out. */
+  logCapBytes: z.int().min(4096).default(MAX_LOG_BYTES),
+  /** Input blobs kept for later jobs, at most. */
+  cacheBytes: z
+    .int()
+    .min(0)
+    .default(10 * 1024 ** 3),
+  /** Hears what the owner of the machine should know. */
+  notice: z.custom<(text: string) => void>((value) => typeof value === "function").default(() => () => undefined),
+});
+/** What a worker is started with; what is left out has the defaults of `worker/config.ts`. */
+export type WorkerOptions = z.input<typeof config>;
+export type WorkerConfig = z.output<typeof config>;
+
+/** Reads a configuration; all mistakes are told together. */
+export function readConfig(options: WorkerOptions): WorkerConfig {
+  const parsed = config.safeParse(options);
+  if (parsed.success) return parsed.data;
+  const mistakes = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ");
+  throw new RendtError("bad_request", `the worker's configuration is wrong: ${mistakes}`);
+}

@@ -1,0 +1,168 @@
+import type { Client } from "../contract/client.ts";
+import { MAX_WAIT_MS } from "../contract/limits.ts";
+import type { AnswerOf } from "../contract/operations.ts";
+import { sleep } from "../contract/retry.ts";
+import { createBackOff } from "./back-off.ts";
+import { asked, freshFor, type Held, isFresh } from "./held.ts";
+
+/**
+ * Keeps leases alive: renews all of them in one call while a child runs or a result is undelivered, and hears of losses, cancels and
+ * watchers; at once where the server can hold a question open (the embedded one), else with the next renewal.
+ */
+export type Heartbeat = {
+  /** The set of held leases changed. */
+  look(): void;
+  /** True once a child of this lease may be started; false when the lease is gone. */
+  fresh(held: Held): Promise<boolean>;
+  close(): void;
+};
+
+type Setting = {
+  client: Client;
+  workerId: string;
+  held: ReadonlyMap<string, Held>;
+  renewEveryMs: number;
+  /** A lease that was gone has lost its child and owes nothing any more. */
+  changed(): void;
+  notice(text: string): void;
+};
+
+/** Tasks shorter than this are over before it would pay to listen. */
+const LISTEN_AFTER_MS = 250;
+const TICK_MS = 1000;
+/** A tick this late means that the machine slept. */
+const SLEPT_MS = 10_000;
+
+export function createHeartbeat(setting: Setting): Heartbeat {
+  const { client, workerId: worker, held: all } = setting;
+  const closing = new AbortController();
+  let ticker: NodeJS.Timeout | undefined;
+  let lastTick = Date.now();
+  let renewedAt = Date.now();
+  let renewing: Promise<void> | undefined;
+  let listening: AbortController | undefined;
+  let listeningTo = "";
+
+  function look(): void {
+    if (closing.signal.aborted) return;
+    if (all.size === 0) {
+      clearInterval(ticker);
+      ticker = undefined;
+      listening?.abort();
+    } else if (!ticker) {
+      lastTick = Date.now();
+      renewedAt = Date.now();
+      ticker = setInterval(tick, TICK_MS);
+      setTimeout(listen, LISTEN_AFTER_MS);
+    }
+  }
+
+  function tick(): void {
+    const now = Date.now();
+    const slept = now - lastTick > SLEPT_MS;
+    lastTick = now;
+    if (slept) setting.notice("this machine was asleep or stopped for a while: leases are renewed first");
+    if (slept || now - renewedAt >= setting.renewEveryMs || now < renewedAt) {
+      // Set before the answer: a server that is away is asked once per period, not once per tick.
+      renewedAt = now;
+      void renew().catch(() => undefined);
+    }
+    void listen();
+  }
+
+  /** Concurrent callers share one call. */
+  function renew(): Promise<void> {
+    renewing ??= renewAll().finally(() => {
+      renewing = undefined;
+    });
+    return renewing;
+  }
+
+  async function renewAll(): Promise<void> {
+    const leases = [...all.keys()];
+    if (leases.length === 0) return;
+    const askedAt = asked();
+    const delivering = [...all.values()].filter(({ over }) => over).map(({ lease }) => lease.id);
+    const answer = await client.renew({ worker, leases, delivering }, { signal: closing.signal });
+    for (const item of answer.items) {
+      const held = all.get(item.lease);
+      if (held && item.state === "held") held.freshness = freshFor(askedAt, item.goodForMs ?? 0);
+    }
+    take(answer);
+  }
+
+  /** One question held open for all leases that are worth it; asked anew when these change. */
+  async function listen(): Promise<void> {
+    const since = performance.now() - LISTEN_AFTER_MS;
+    const leases = [...all.values()].filter(({ over, claimedAt }) => !over && claimedAt <= since);
+    const ids = leases.map(({ lease }) => lease.id);
+    if (ids.length === 0 || ids.join() === listeningTo || closing.signal.aborted) return;
+    listening?.abort();
+    listeningTo = ids.join();
+    const mine = new AbortController();
+    listening = mine;
+    const signal = AbortSignal.any([mine.signal, closing.signal]);
+    const backOff = createBackOff();
+    while (!signal.aborted) {
+      try {
+        const stillHeld = ids.filter((id) => all.has(id));
+        if (stillHeld.length === 0) break;
+        const answer = await client.renew({ worker, leases: stillHeld, renew: false, wait: MAX_WAIT_MS }, { signal });
+        backOff.reset();
+        take(answer);
+        if (answer.retryAfterMs > 0) await sleep(answer.retryAfterMs, signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        await backOff.wait(error, signal).catch(() => undefined);
+      }
+    }
+    if (listening === mine) listeningTo = "";
+  }
+
+  function take({ items }: AnswerOf<"renew">): void {
+    let changed = false;
+    for (const item of items) {
+      const held = all.get(item.lease);
+      if (!held) continue;
+      if (item.state === "held") {
+        setWatch(held, item.watch ?? false);
+        if (item.upTo === undefined || item.upTo >= held.upTo) continue;
+        held.upTo = item.upTo;
+        if (held.running !== undefined && held.running >= item.upTo) held.gone.abort("lost");
+      } else if (!held.gone.signal.aborted) {
+        held.gone.abort(item.state);
+        changed = true;
+      }
+    }
+    if (changed) setting.changed();
+  }
+
+  return {
+    look,
+    async fresh(held) {
+      const backOff = createBackOff();
+      while (!isFresh(held)) {
+        if (held.gone.signal.aborted) return false;
+        try {
+          await renew();
+          if (isFresh(held)) break;
+          // It was claimed after that call had begun.
+          await sleep(1, held.gone.signal);
+        } catch (error) {
+          await backOff.wait(error, held.gone.signal).catch(() => undefined);
+        }
+      }
+      return !held.gone.signal.aborted;
+    },
+    close() {
+      clearInterval(ticker);
+      closing.abort();
+    },
+  };
+}
+
+function setWatch(held: Held, watch: boolean): void {
+  if (held.watch === watch) return;
+  held.watch = watch;
+  held.onWatch?.();
+}

@@ -1,0 +1,100 @@
+import * as z from "zod";
+import type { TaskResult } from "../contract/result.ts";
+import { type FinishItem, type Lease, lease } from "../contract/worker.ts";
+
+/** A lease without what is only good for a moment: what a restarted worker has to know of it. */
+export const storedLease = lease.omit({ grants: true, items: true, goodForMs: true, renewFirst: true, watch: true });
+export type StoredLease = z.infer<typeof storedLease>;
+
+/** Where the bytes of a finished task lie that are not in the store yet: its folder (and its user), the parts of its log. */
+export const taskFiles = z.object({
+  folder: z.string().optional(),
+  uid: z.int().optional(),
+  log: z.array(z.string()).optional(),
+});
+export type TaskFiles = z.infer<typeof taskFiles>;
+
+/** A finished task on its way to the server: `ready` once all its bytes are in the store. */
+export type Finished = {
+  position: number;
+  ready: boolean;
+  result: TaskResult;
+  /** When it ended, in ms of this machine's clock. */
+  at: number;
+  files?: TaskFiles | undefined;
+};
+
+/** A lease in this worker's hands, from claim to the last acknowledged result. */
+export type Held = {
+  readonly lease: StoredLease;
+  readonly items: readonly string[] | undefined;
+  readonly grants: Lease["grants"];
+  /** First position that the server has not acknowledged. */
+  from: number;
+  /** The server may shorten it: tasks from here on are somebody else's. */
+  upTo: number;
+  /** Consecutive from `from`, as they ended. */
+  finished: Finished[];
+  /** Said after the last result, when this worker will do no more of it. */
+  end?: FinishItem["end"];
+  /** No child of it runs and none will. */
+  over: boolean;
+  /** Aborted when it is lost or cancelled: its child has to go. */
+  readonly gone: AbortController;
+  /** Until when a child may be started on the last acknowledged claim or renewal. */
+  freshness: Freshness;
+  /** Somebody reads along; `onWatch` hears of changes. */
+  watch: boolean;
+  onWatch?: (() => void) | undefined;
+  /** Position of the child that runs now. */
+  running?: number | undefined;
+  readonly claimedAt: number;
+};
+
+/** Both clocks, because the monotonic one stands still while a laptop sleeps and the other may be set back. */
+type Freshness = { monotonic: number; wall: number };
+
+export const NOT_FRESH: Freshness = { monotonic: 0, wall: 0 };
+
+/** Good for half of the span, counted from when it was asked for (lifecycle.md, rule 8). */
+export function freshFor(askedAt: Asked, goodForMs: number): Freshness {
+  return { monotonic: askedAt.monotonic + goodForMs / 2, wall: askedAt.wall + goodForMs / 2 };
+}
+
+export type Asked = Freshness;
+export const asked = (): Asked => ({ monotonic: performance.now(), wall: Date.now() });
+
+/** What leases were asked for with: when, how many, and when the server wants to be asked again. */
+export type Claim = { askedAt: Asked; retryAfterMs: number; count: number };
+
+export function isFresh({ freshness }: Held): boolean {
+  return performance.now() < freshness.monotonic && Date.now() < freshness.wall;
+}
+
+/** Takes up a lease that a claim answered. */
+export function hold({ grants, items, goodForMs, renewFirst, watch, ...lease }: Lease, askedAt: Asked): Held {
+  return {
+    lease,
+    items,
+    grants,
+    from: lease.from,
+    upTo: lease.upTo,
+    finished: [],
+    over: false,
+    gone: new AbortController(),
+    freshness: renewFirst ? NOT_FRESH : freshFor(askedAt, goodForMs),
+    watch,
+    claimedAt: performance.now(),
+  };
+}
+
+/** The array's own value of a position. */
+export function indexOf({ spec }: StoredLease, position: number): number {
+  return spec.array ? spec.array.start + spec.array.step * position : position;
+}
+
+/** Gives back what is left of a lease; what has ended is still handed in. */
+export function giveBack(held: Held, reason: string): void {
+  if (held.gone.signal.aborted) return;
+  held.end = { kind: "released", reason: reason.slice(0, 200) };
+}

@@ -1,0 +1,27 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { workerId } from "../contract/worker.ts";
+
+const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/** The worker's id: made once per state folder and kept there, so that a restarted worker is known to the server. */
+export function readWorkerId(state: string): string {
+  const path = join(state, "worker-id");
+  if (existsSync(path)) {
+    const text = readFileSync(path, "utf8").trim();
+    if (workerId.safeParse(text).success) return text;
+    throw new Error(
+      `${path} holds no worker id: ${JSON.stringify(text.slice(0, 40))}; remove it to become a new worker`,
+    );
+  }
+  const id = `w${randomDigits(12)}`;
+  writeFileSync(`${path}.new`, `${id}\n`, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+  return id;
+}
+
+/** Names one life of a worker; its children are found by it. */
+export const newLife = (id: string): string => `${id}.${randomDigits(8)}`;
+
+const randomDigits = (count: number): string => [...randomBytes(count)].map((byte) => DIGITS[byte & 31]).join("");

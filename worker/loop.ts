@@ -1,0 +1,188 @@
+import type { Client } from "../contract/client.ts";
+import { RendtError } from "../contract/errors.ts";
+import { MAX_LEASES_PER_REQUEST, MAX_WAIT_MS } from "../contract/limits.ts";
+import { sleep } from "../contract/retry.ts";
+import type { Lease } from "../contract/worker.ts";
+import { createBackOff } from "./back-off.ts";
+import { asked, type Claim, giveBack, type Held, hold } from "./held.ts";
+import type { Journal } from "./journal.ts";
+import { createPace } from "./pace.ts";
+import type { Slot } from "./sandbox/port.ts";
+
+/**
+ * Claims leases and spreads them over the slots. While tasks are short a few leases more than slots are held in a queue, so that no slot
+ * waits for a round trip; one that waits too long is given back.
+ */
+export type Loop = {
+  /** How many leases the next finish should bring; they count as asked for from now on. */
+  wanted(): number;
+  accept(leases: readonly Lease[], claim: Claim): void;
+  /** A call that had asked for so many leases failed. */
+  refused(count: number): void;
+  /** Resolves when no attempt runs any more and none will: after the draining signal. */
+  done: Promise<void>;
+};
+
+type Setting = {
+  client: Client;
+  workerId: string;
+  slots: readonly Slot[];
+  held: Map<string, Held>;
+  journal: Journal;
+  run(slot: Slot, held: Held): Promise<void>;
+  /** The set of held leases changed. */
+  changed(): void;
+  /** Claim no more than so many leases altogether. */
+  most: number;
+  draining: AbortSignal;
+  /** The server can't take us back: wrong token and the like. */
+  fatal(error: unknown): void;
+  notice(text: string): void;
+};
+
+/** Longer than this no lease waits for a slot. */
+const QUEUE_MS = 2000;
+/** A full disk is not asked again at once. */
+const DISK_REST_MS = 10_000;
+
+/** No repetition helps against these: the token is no good (any more), or this program is too old. */
+function isFinal(error: unknown): boolean {
+  return error instanceof RendtError && !error.retryable && [401, 403, 426].includes(error.status);
+}
+
+export function createLoop(setting: Setting): Loop {
+  const { slots, held: all, draining } = setting;
+  const pace = createPace(slots.length);
+  const idle = [...slots].reverse();
+  const queue: Held[] = [];
+  const backOff = createBackOff();
+  let underWay = 0;
+  let running = 0;
+  let claimed = 0;
+  let polling = false;
+  let restUntil = 0;
+  let patience: NodeJS.Timeout | undefined;
+  let finish: () => void;
+  const done = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+
+  function wanted(): number {
+    if (draining.aborted) return 0;
+    const room = slots.length + pace.ahead() - running - queue.length - underWay;
+    const count = Math.max(0, Math.min(room, setting.most - claimed - underWay, MAX_LEASES_PER_REQUEST));
+    underWay += count;
+    return count;
+  }
+
+  function accept(leases: readonly Lease[], { askedAt, retryAfterMs, count }: Claim): void {
+    underWay -= count;
+    claimed += leases.length;
+    restUntil = performance.now() + (leases.length > 0 ? 0 : retryAfterMs);
+    const fresh = leases.map((lease) => hold(lease, askedAt));
+    if (fresh.length > 0) {
+      for (const held of fresh) all.set(held.lease.id, held);
+      if (isRecorded(fresh)) queue.push(...fresh);
+      setting.changed();
+    }
+    dispatch();
+  }
+
+  /** A disk that can't take a line can't take a job. */
+  function isRecorded(fresh: readonly Held[]): boolean {
+    try {
+      setting.journal.write(fresh.map((held) => ({ is: "claimed" as const, lease: held.lease })));
+      return true;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      setting.notice(`the journal can't be written: ${message}; work is given back`);
+      for (const held of fresh) {
+        giveBack(held, `this worker can't write its journal: ${message}`);
+        held.over = true;
+      }
+      restUntil = performance.now() + DISK_REST_MS;
+      return false;
+    }
+  }
+
+  function dispatch(): void {
+    if (draining.aborted) giveBackQueue(0, "this worker stops");
+    while (queue.length > 0 && idle.length > 0) {
+      const held = queue.shift();
+      const slot = idle.pop();
+      if (held && slot) void start(slot, held);
+    }
+    clearTimeout(patience);
+    if (queue.length > 0)
+      patience = setTimeout(() => giveBackQueue(QUEUE_MS, "all slots of this worker are busy"), QUEUE_MS);
+    const ended = draining.aborted || claimed >= setting.most;
+    if (ended && running === 0 && queue.length === 0) finish();
+    else void poll();
+  }
+
+  async function start(slot: Slot, held: Held): Promise<void> {
+    running += 1;
+    const began = performance.now();
+    const tasks = held.upTo - held.from;
+    await setting.run(slot, held);
+    pace.took(performance.now() - began, tasks);
+    running -= 1;
+    idle.push(slot);
+    dispatch();
+  }
+
+  function giveBackQueue(olderThanMs: number, reason: string): void {
+    const limit = performance.now() - olderThanMs;
+    for (const held of queue.splice(0)) {
+      if (held.claimedAt > limit) queue.push(held);
+      else {
+        giveBack(held, reason);
+        held.over = true;
+        if (olderThanMs > 0) pace.waited();
+      }
+    }
+    setting.changed();
+  }
+
+  /** Asks while a slot is idle and no finish is about to bring work. */
+  async function poll(): Promise<void> {
+    if (polling) return;
+    polling = true;
+    try {
+      while (!draining.aborted && idle.length > 0 && queue.length === 0) {
+        const rest = restUntil - performance.now();
+        if (rest > 0) await sleep(rest, draining);
+        const count = wanted();
+        if (count === 0) break;
+        const askedAt = asked();
+        const claim = { worker: setting.workerId, leases: count, wait: MAX_WAIT_MS };
+        try {
+          const { leases, retryAfterMs } = await setting.client.claim(claim, { signal: draining });
+          backOff.reset();
+          accept(leases, { askedAt, retryAfterMs, count });
+        } catch (error) {
+          underWay -= count;
+          if (draining.aborted) break;
+          if (isFinal(error)) return setting.fatal(error);
+          await backOff.wait(error, draining);
+        }
+      }
+    } catch {
+      // Aborted while it slept: draining.
+    } finally {
+      polling = false;
+    }
+  }
+  draining.addEventListener("abort", dispatch);
+  setImmediate(dispatch);
+
+  return {
+    wanted,
+    accept,
+    refused(count) {
+      underWay -= count;
+      dispatch();
+    },
+    done,
+  };
+}

@@ -1,0 +1,227 @@
+import { arch, cpus, platform, totalmem } from "node:os";
+import { type Client, createClient } from "../contract/client.ts";
+import type { AnswerOf } from "../contract/operations.ts";
+import { createRetryingClient, isWorthRetry } from "../contract/retry.ts";
+import { createNodeHttp } from "../files/node-http.ts";
+import { runLease } from "./attempt.ts";
+import { createBackOff } from "./back-off.ts";
+import { readConfig, type WorkerConfig, type WorkerOptions } from "./config.ts";
+import { deliver, removeFiles } from "./deliver.ts";
+import { createDeliveries } from "./deliveries.ts";
+import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
+import type { Held } from "./held.ts";
+import { openInputs } from "./inputs.ts";
+import { createLoop, type Loop } from "./loop.ts";
+import { createOutbox, type Outbox } from "./outbox.ts";
+import { recover } from "./recover.ts";
+import { openWorkplace, type Workplace } from "./workplace.ts";
+import type { Workshop } from "./workshop.ts";
+
+export type RunningWorker = {
+  readonly id: string;
+  /** Resolves when the server knows this worker; rejects when it never will. */
+  readonly ready: Promise<void>;
+  /** Drains: running tasks go to their end, nothing new begins. */
+  stop(): void;
+  /** Ends running tasks (TERM, grace, KILL) and gives them back. */
+  cancel(): void;
+  /** Resolves when all has ended and is handed in or kept for the next start; rejects when the server will not have this worker. */
+  readonly done: Promise<void>;
+};
+
+/** After the last task, undelivered results are offered for so long; then they wait on disk for the next start. */
+const LEAVE_AFTER_MS = 10_000;
+const CANCEL_LEAVE_AFTER_MS = 2000;
+
+/**
+ * Starts a worker: it claims and runs tasks until told to stop. It returns once this machine is ready; the server may come later.
+ *
+ * @example
+ * const worker = await startWorker({ url: "http://127.0.0.1:4810", token, state: "/var/lib/rendt-worker", notice: console.error });
+ * process.once("SIGTERM", worker.stop);
+ * await worker.done;
+ */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const config = readConfig(options);
+  const place = await openWorkplace(config);
+  const draining = new AbortController();
+  const cancelling = new AbortController();
+  let known: () => void;
+  let unknown: (error: unknown) => void;
+  const ready = new Promise<void>((resolve, reject) => {
+    known = resolve;
+    unknown = reject;
+  });
+  const done = work({ config, place, draining, cancelling, known: () => known() }).catch((error) => {
+    unknown(error);
+    throw error;
+  });
+  // Whoever does not look at one of the two looks at the other.
+  ready.catch(() => undefined);
+  return {
+    id: place.workerId,
+    ready,
+    done,
+    stop: () => draining.abort(),
+    cancel() {
+      draining.abort();
+      cancelling.abort();
+    },
+  };
+}
+
+type Life = {
+  config: WorkerConfig;
+  place: Workplace;
+  draining: AbortController;
+  cancelling: AbortController;
+  known: () => void;
+};
+
+async function work(life: Life): Promise<void> {
+  const { config, place, draining, cancelling } = life;
+  const leaving = new AbortController();
+  const http = createNodeHttp({ pin: config.pin });
+  const client = createClient({ url: config.url, token: config.token, transport: http.transport });
+  try {
+    const registered = await register(client, life);
+    if (!registered) return;
+    life.known();
+    const clockOffset = registered.serverTime - Date.now();
+    const held = new Map<string, Held>();
+    const shop: Omit<Workshop, "heartbeat" | "outbox"> = {
+      ...place,
+      client,
+      transfer: { client: createRetryingClient(client), http, url: config.url },
+      deliveries: createDeliveries(2 * config.slots + 2),
+      logCapBytes: config.logCapBytes,
+      serverNow: () => Date.now() + clockOffset,
+      draining: draining.signal,
+      cancelling: cancelling.signal,
+      leaving: leaving.signal,
+      notice: config.notice,
+    };
+    await claimUntilTold(life, { shop, held, leaving, renewEveryMs: registered.renewEveryMs });
+  } finally {
+    leaving.abort();
+    await place.close();
+    http.close();
+  }
+}
+
+/** Tries for ever: a worker may start before its server. Undefined when it was told to stop meanwhile. */
+async function register(client: Client, { config, place, draining }: Life): Promise<AnswerOf<"register"> | undefined> {
+  const backOff = createBackOff();
+  const { signal } = draining;
+  while (!signal.aborted) {
+    try {
+      return await client.register(
+        {
+          id: place.workerId,
+          name: config.name,
+          slots: config.slots,
+          version: RENDT_VERSION,
+          os: platform(),
+          arch: arch(),
+          cpus: cpus().length,
+          memoryBytes: totalmem(),
+          sandbox: place.sandbox.level,
+        },
+        { signal },
+      );
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (!isWorthRetry(error, { repeatable: true })) throw error;
+      await backOff.wait(error, signal).catch(() => undefined);
+    }
+  }
+  return undefined;
+}
+
+type Setting = {
+  shop: Omit<Workshop, "heartbeat" | "outbox">;
+  held: Map<string, Held>;
+  leaving: AbortController;
+  renewEveryMs: number;
+};
+
+async function claimUntilTold({ config, place, draining, cancelling }: Life, setting: Setting): Promise<void> {
+  const { shop, held, leaving } = setting;
+  const { client, workerId, journal, notice } = shop;
+  let fatal: { error: unknown } | undefined;
+  const rest = stopWhenIdle(config.idleExitMs, held, draining);
+  const changed = () => {
+    heartbeat.look();
+    outbox.look();
+    rest();
+  };
+  const heartbeat: Heartbeat = createHeartbeat({
+    client,
+    workerId,
+    held,
+    renewEveryMs: setting.renewEveryMs,
+    changed,
+    notice,
+  });
+  const outbox: Outbox = createOutbox({
+    client,
+    workerId,
+    held,
+    journal,
+    notice,
+    changed,
+    wanted: () => loop.wanted(),
+    accept: (leases, claim) => loop.accept(leases, claim),
+    refused: (count) => loop.refused(count),
+    released: (finished) => {
+      removeFiles(shop, finished).catch((error) => notice(`can't remove a delivered task's files: ${error}`));
+    },
+    deliverAgain(of, finished) {
+      const inputs = async () => (await openInputs(of, whole))?.manifest;
+      void whole.deliveries.add(() => deliver(whole, { held: of, finished, inputs }));
+    },
+  });
+  const whole: Workshop = { ...shop, heartbeat, outbox };
+  const loop: Loop = createLoop({
+    client,
+    workerId,
+    slots: place.sandbox.slots,
+    held,
+    journal,
+    run: (slot, lease) => runLease(whole, slot, lease),
+    changed,
+    most: config.once ? 1 : Number.POSITIVE_INFINITY,
+    draining: draining.signal,
+    fatal(error) {
+      fatal = { error };
+      draining.abort();
+    },
+    notice,
+  });
+  recover(whole, held, place.left);
+  changed();
+
+  await loop.done;
+  const leave = () =>
+    setTimeout(() => leaving.abort(), cancelling.signal.aborted ? CANCEL_LEAVE_AFTER_MS : LEAVE_AFTER_MS);
+  const timer = leave();
+  await outbox.empty(leaving.signal);
+  clearTimeout(timer);
+  if (held.size > 0) notice(`${held.size} results could not be delivered: they are kept and offered at the next start`);
+  leaving.abort();
+  outbox.close();
+  heartbeat.close();
+  await shop.deliveries.settled();
+  if (fatal) throw fatal.error;
+}
+
+/** Calls for the end when nothing was held for so long. */
+function stopWhenIdle(ms: number | undefined, held: ReadonlyMap<string, Held>, draining: AbortController): () => void {
+  if (ms === undefined) return () => undefined;
+  let timer: NodeJS.Timeout | undefined;
+  draining.signal.addEventListener("abort", () => clearTimeout(timer));
+  return () => {
+    clearTimeout(timer);
+    if (held.size === 0 && !draining.signal.aborted) timer = setTimeout(() => draining.abort(), ms);
+  };
+}

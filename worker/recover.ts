@@ -1,0 +1,55 @@
+import { uptime } from "node:os";
+import { deliver } from "./deliver.ts";
+import { type Finished, giveBack, type Held, NOT_FRESH } from "./held.ts";
+import { openInputs } from "./inputs.ts";
+import type { OpenLease } from "./journal.ts";
+import { OFFER_MS } from "./outbox.ts";
+import type { Workshop } from "./workshop.ts";
+
+/**
+ * Settles what an earlier life left: its results are offered, a child that ended unseen is reported as vanished, the rest is given back.
+ * Its processes are dead by now.
+ */
+export function recover(shop: Workshop, all: Map<string, Held>, open: readonly OpenLease[]): void {
+  for (const left of open) {
+    const held: Held = {
+      lease: left.lease,
+      items: undefined,
+      grants: {},
+      from: left.from,
+      upTo: left.lease.upTo,
+      finished: [],
+      over: true,
+      gone: new AbortController(),
+      freshness: NOT_FRESH,
+      watch: false,
+      claimedAt: performance.now(),
+    };
+    all.set(left.lease.id, held);
+    for (const finished of usable(left)) {
+      held.finished.push(finished);
+      if (finished.ready) continue;
+      const inputs = async () => (await openInputs(held, shop))?.manifest;
+      void shop.deliveries.add(() => deliver(shop, { held, finished, inputs }));
+    }
+    const next = left.from + held.finished.length;
+    if (next < held.upTo) {
+      if (left.spawned?.position === next || left.results.some(({ position }) => position >= next)) {
+        held.end = { kind: "vanished" };
+      } else giveBack(held, "this worker was started again");
+    }
+    shop.notice(`${left.lease.job}: ${held.finished.length} results of an earlier run of this worker are offered`);
+  }
+}
+
+/** Consecutive results that can still be told: whose bytes are in them, or on a disk that has not lost power since. */
+function usable({ from, results }: OpenLease): Finished[] {
+  const bootedAt = Date.now() - uptime() * 1000;
+  const found: Finished[] = [];
+  for (const { position, at, result, files } of [...results].sort((a, b) => a.position - b.position)) {
+    const lost = files !== undefined && at < bootedAt;
+    if (position !== from + found.length || lost || Date.now() - at > OFFER_MS) break;
+    found.push({ position, ready: files === undefined, result, at, ...(files && { files }) });
+  }
+  return found;
+}

@@ -1,0 +1,93 @@
+import { spawn } from "node:child_process";
+import { chmodSync, lstatSync, mkdirSync } from "node:fs";
+import { rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { createPipeStock } from "../pipes.ts";
+import { runProcess } from "../process.ts";
+import { takeSlotUsers } from "../slot-users.ts";
+import type { Watchdog } from "../watchdog.ts";
+import type { Sandbox, SlotUser } from "./port.ts";
+
+type Setting = {
+  state: string;
+  workerId: string;
+  slots: number;
+  graceMs: number;
+  watchdog: Watchdog;
+  notice: (text: string) => void;
+};
+
+/** Plain children: safe from accidents, not from attackers. A root worker still never runs a job as root: each slot gets a user. */
+export async function createPlainSandbox(setting: Setting): Promise<Sandbox> {
+  const pipes = await createPipeStock(join(setting.state, "pipes"), 2 * setting.slots);
+  const host = { pipes, watchdog: setting.watchdog, graceMs: setting.graceMs };
+  const owners = process.getuid?.() === 0 ? takeSlotUsers(setting.slots) : undefined;
+  try {
+    const taskRoot = await findTaskRoot(setting, owners?.users ?? []);
+    return {
+      level: "none",
+      taskRoot,
+      slots: Array.from({ length: setting.slots }, (_, number) => {
+        const user = owners?.users[number];
+        return { number, user, run: (run, signal) => runProcess(host, run, signal, user) };
+      }),
+      async close() {
+        pipes.close();
+        owners?.release();
+        // What holds undelivered outputs stays.
+        await rmdir(taskRoot).catch(() => undefined);
+      },
+    };
+  } catch (error) {
+    pipes.close();
+    owners?.release();
+    throw error;
+  }
+}
+
+/** The first place where every slot's user can work, proven by doing so; a folder below /root is closed to them. */
+async function findTaskRoot(setting: Setting, users: readonly SlotUser[]): Promise<string> {
+  const places = [join(setting.state, "tasks")];
+  if (users.length > 0) places.push(`/var/tmp/rendt-${setting.workerId}`);
+  const problems: string[] = [];
+  for (const place of places) {
+    const problem = await tryPlace(place, users);
+    if (problem === undefined) {
+      if (problems.length > 0) setting.notice(`jobs run below ${place}: ${problems.join("; ")}`);
+      return place;
+    }
+    problems.push(`${place} can't be used by the users of the slots (${problem})`);
+  }
+  throw new Error(`no folder for jobs: ${problems.join("; ")}; start the worker with another state folder`);
+}
+
+async function tryPlace(place: string, users: readonly SlotUser[]): Promise<string | undefined> {
+  mkdirSync(place, { recursive: true, mode: 0o711 });
+  const stats = lstatSync(place);
+  // /var/tmp is everybody's: a folder or link that somebody else put there is not ours to use.
+  if (!stats.isDirectory() || stats.uid !== (process.getuid?.() ?? stats.uid)) return "it belongs to somebody else";
+  chmodSync(place, 0o711);
+  for (const user of users) {
+    const problem = await probe(place, user);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+/** Goes there by its whole path as that user: spawn's own cwd is entered while still root. */
+function probe(place: string, user: SlotUser): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const child = spawn("/bin/sh", ["-c", 'cd "$1" && true', "sh", place], {
+      cwd: "/",
+      env: { PATH: "/usr/bin:/bin" },
+      stdio: ["ignore", "ignore", "pipe"],
+      ...user,
+    });
+    let text = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      text += chunk;
+    });
+    child.once("error", (error) => resolve(`uid ${user.uid}: ${error.message}`));
+    child.once("close", (code) => resolve(code === 0 ? undefined : `uid ${user.uid}: ${text.trim()}`));
+  });
+}

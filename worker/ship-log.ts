@@ -1,0 +1,57 @@
+import type { Client } from "../contract/client.ts";
+import { RendtError } from "../contract/errors.ts";
+import { MAX_LOG_CHUNK_BYTES } from "../contract/limits.ts";
+import { sleep } from "../contract/retry.ts";
+import type { Held } from "./held.ts";
+import type { TaskLog } from "./task-log.ts";
+
+/** At most so often; the first piece goes at once. */
+const BATCH_MS = 100;
+const RETRY_MS = 1000;
+
+/**
+ * Ships a task's log while somebody watches: the same bytes at the same offsets as the final log will have, from its beginning. What
+ * fails is tried again with the next piece; nothing is lost by it, because the final log comes with the result.
+ */
+export function shipWhileWatched(task: { client: Client; held: Held; index: number; log: TaskLog }): { end(): void } {
+  const { client, held, index, log } = task;
+  const over = new AbortController();
+  const { signal } = over;
+  let shipped = 0;
+  let busy = false;
+
+  const pump = () => {
+    if (busy || signal.aborted || !held.watch || shipped >= log.steady) return;
+    busy = true;
+    void shipAll().finally(() => {
+      busy = false;
+    });
+  };
+
+  async function shipAll(): Promise<void> {
+    while (held.watch && !signal.aborted && shipped < log.steady) {
+      try {
+        const data = await log.read(shipped, MAX_LOG_CHUNK_BYTES);
+        const request = { lease: held.lease.id, index, offset: shipped, data: data.toString("base64") };
+        const { watch } = await client.appendLog(request, { signal });
+        shipped += data.length;
+        held.watch = watch;
+        await sleep(BATCH_MS, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof RendtError && !error.retryable) held.watch = false;
+        else await sleep(RETRY_MS, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  log.onGrowth = pump;
+  held.onWatch = pump;
+  return {
+    end() {
+      log.onGrowth = undefined;
+      held.onWatch = undefined;
+      over.abort();
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import { closeSync, openSync, readSync, type Stats, statSync } from "node:fs";
+import { delimiter, isAbsolute, join } from "node:path";
+import type { Run, RunEnd } from "./sandbox/port.ts";
+
+type Failure = Omit<RunEnd, "durationMs">;
+
+/** Why a command could not be started, in the words and exit codes of a shell; or that it is this machine's fault. */
+export function explainStartFailure(run: Run, error: unknown): Failure {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const file = run.command[0] ?? "";
+  const shown = JSON.stringify(file);
+  if (code === "E2BIG")
+    return notStarted(126, "the arguments and the environment together are longer than the system allows");
+  if (
+    code !== "ENOENT" &&
+    code !== "EACCES" &&
+    code !== "ENOTDIR" &&
+    code !== "ELOOP" &&
+    code !== "ENOEXEC" &&
+    code !== "ENAMETOOLONG"
+  ) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return { outcome: "unable", exitCode: 125, reason: `this worker can't start a process: ${detail}` };
+  }
+  const found = find(file, run);
+  if (found === undefined) {
+    const where = file.includes("/") ? "is it among the job's inputs?" : "it is in no folder of PATH";
+    return notStarted(127, `no such command: ${shown}; ${where}`);
+  }
+  if (found.stats.isDirectory()) return notStarted(126, `${shown} is a folder`);
+  if ((found.stats.mode & 0o111) === 0)
+    return notStarted(
+      126,
+      `${shown} is not executable: set its mode before sending it, or name the program that reads it`,
+    );
+  const interpreter = interpreterOf(found.path);
+  if (interpreter !== undefined)
+    return notStarted(
+      126,
+      `${shown} asks for the interpreter ${JSON.stringify(interpreter)}, which can't be started here`,
+    );
+  return notStarted(126, `${shown} can't be executed on this machine (${code})`);
+}
+
+const notStarted = (exitCode: number, reason: string): Failure => ({ outcome: "not_started", exitCode, reason });
+
+function find(file: string, run: Run): { path: string; stats: Stats } | undefined {
+  const places = file.includes("/")
+    ? [isAbsolute(file) ? file : join(run.folder.work, file)]
+    : (run.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, file));
+  for (const path of places) {
+    const stats = statOf(path);
+    if (stats) return { path, stats };
+  }
+  return undefined;
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    // Below a file, a loop of links, or a name too long: no command either.
+    return undefined;
+  }
+}
+
+function interpreterOf(path: string): string | undefined {
+  try {
+    const fd = openSync(path, "r");
+    const start = Buffer.alloc(256);
+    const length = readSync(fd, start, 0, start.length, 0);
+    closeSync(fd);
+    const line = start.toString("utf8", 0, length).split("\n", 1)[0] ?? "";
+    return line.startsWith("#!") ? line.slice(2).trim().split(/\s/, 1)[0] : undefined;
+  } catch {
+    return undefined;
+  }
+}

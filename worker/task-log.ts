@@ -1,0 +1,160 @@
+import { type FileHandle, open, rm, writeFile } from "node:fs/promises";
+import { encodeFrameHead, FRAME_HEAD_BYTES, type LogStream, MAX_FRAME_BYTES } from "../contract/log-frames.ts";
+
+/** What a task printed, as frames: in memory while that is short, then in files beside the task's folder. */
+export type TaskLog = {
+  write(stream: LogStream, chunk: Buffer): Promise<void> | undefined;
+  /** Bytes of the frame stream that stay as they are whatever comes: what may be shipped while the task runs. */
+  readonly steady: number;
+  /** Bytes of the steady part from `offset` on. */
+  read(offset: number, most: number): Promise<Buffer>;
+  /** Tells of growth, until the log is closed. */
+  onGrowth: (() => void) | undefined;
+  /** Set when the disk could not take it any more. */
+  readonly failure: unknown;
+  readonly counts: LogCounts;
+  /** All bytes while nothing had to go to disk. */
+  inMemory(): Buffer | undefined;
+  /** Brings everything to disk and closes; the files, in order. */
+  close(): Promise<string[]>;
+  remove(): Promise<void>;
+};
+
+export type LogCounts = { bytes: number; stdoutBytes: number; stderrBytes: number; droppedBytes: number };
+
+const MEMORY_BYTES = 64 * 1024;
+
+/**
+ * Above `capBytes` the beginning (half of the cap) and the end (a quarter to a half) are kept. The end lives in two files that take turns:
+ * when the younger is full, the older is emptied.
+ */
+export function createTaskLog(path: string, capBytes: number, now: () => number): TaskLog {
+  const headCap = Math.floor(capBytes / 2);
+  const turnCap = Math.floor(capBytes / 4);
+  const counts = { bytes: 0, stdoutBytes: 0, stderrBytes: 0, droppedBytes: 0 };
+  const memory: Buffer[] = [];
+  let spilled = false;
+  let headBytes = 0;
+  let headFull = false;
+  let failure: unknown;
+  let writing: Promise<void> = Promise.resolve();
+  const head = createPart(`${path}.head`);
+  const turns = [createPart(`${path}.tail-0`), createPart(`${path}.tail-1`)] as const;
+  let young = 0;
+  const payloadOfTurn = [0, 0];
+
+  async function append(frame: Buffer[], bytes: number, payload: number): Promise<void> {
+    if (!headFull && headBytes + bytes <= headCap) {
+      await head.append(frame);
+      headBytes += bytes;
+      return;
+    }
+    headFull = true;
+    const part = turns[young === 0 ? 0 : 1];
+    if (part.bytes + bytes > turnCap && part.bytes > 0) {
+      young = 1 - young;
+      const emptied = turns[young === 0 ? 0 : 1];
+      counts.droppedBytes += payloadOfTurn[young] ?? 0;
+      counts.bytes -= emptied.bytes;
+      payloadOfTurn[young] = 0;
+      await emptied.empty();
+    }
+    payloadOfTurn[young] = (payloadOfTurn[young] ?? 0) + payload;
+    await turns[young === 0 ? 0 : 1].append(frame);
+  }
+
+  const log: TaskLog = {
+    onGrowth: undefined,
+    counts,
+    get failure() {
+      return failure;
+    },
+    get steady() {
+      return headBytes;
+    },
+    write(stream, chunk) {
+      if (failure !== undefined) return undefined;
+      let wait: Promise<void> | undefined;
+      for (let at = 0; at < chunk.length; at += MAX_FRAME_BYTES) {
+        const piece = chunk.subarray(at, at + MAX_FRAME_BYTES);
+        counts[stream === "stdout" ? "stdoutBytes" : "stderrBytes"] += piece.length;
+        wait = take(encodeFrameHead(stream, now(), piece.length), piece) ?? wait;
+      }
+      log.onGrowth?.();
+      return wait;
+    },
+    async read(offset, most) {
+      const bytes = Math.min(most, headBytes - offset);
+      if (!spilled) return Buffer.concat(memory).subarray(offset, offset + bytes);
+      await writing;
+      return head.read(offset, bytes);
+    },
+    inMemory: () => (spilled ? undefined : Buffer.concat(memory)),
+    async close() {
+      await writing;
+      if (!spilled) await writeFile(head.path, Buffer.concat(memory), { mode: 0o600 });
+      const parts = [head, turns[young === 0 ? 1 : 0], turns[young === 0 ? 0 : 1]];
+      await Promise.all(parts.map((part) => part.close()));
+      return parts.filter((part) => part === head || part.bytes > 0).map((part) => part.path);
+    },
+    async remove() {
+      await writing.catch(() => undefined);
+      await Promise.all([head, ...turns].map((part) => part.remove()));
+    },
+  };
+  return log;
+
+  function take(frameHead: Uint8Array, piece: Buffer): Promise<void> | undefined {
+    const bytes = FRAME_HEAD_BYTES + piece.length;
+    counts.bytes += bytes;
+    if (!spilled && headBytes + bytes <= Math.min(MEMORY_BYTES, headCap)) {
+      // A copy: the socket's slab is larger than what came.
+      memory.push(Buffer.concat([frameHead, piece]));
+      headBytes += bytes;
+      return undefined;
+    }
+    const first = spilled ? [] : memory.splice(0);
+    spilled = true;
+    writing = writing
+      .then(async () => {
+        if (first.length > 0) await head.append(first);
+        await append([Buffer.from(frameHead), piece], bytes, piece.length);
+      })
+      .catch((error) => {
+        failure ??= error;
+      });
+    return writing;
+  }
+}
+
+/** One file, opened when the first bytes come. */
+function createPart(path: string) {
+  let file: FileHandle | undefined;
+  return {
+    path,
+    bytes: 0,
+    async append(chunks: Buffer[]) {
+      file ??= await open(path, "w+", 0o600);
+      const all = Buffer.concat(chunks);
+      await file.writeFile(all);
+      this.bytes += all.length;
+    },
+    async read(offset: number, bytes: number): Promise<Buffer> {
+      if (!file || bytes <= 0) return Buffer.alloc(0);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, offset);
+      return buffer.subarray(0, bytesRead);
+    },
+    async empty() {
+      await this.close();
+      this.bytes = 0;
+    },
+    async close() {
+      await file?.close();
+      file = undefined;
+    },
+    async remove() {
+      await this.close();
+      await rm(path, { force: true });
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import { chmodSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { type BlobCache, createBlobCache } from "./blob-cache.ts";
+import type { WorkerConfig } from "./config.ts";
+import { takeLock } from "./folder-lock.ts";
+import { newLife, readWorkerId } from "./identity.ts";
+import { type Journal, type OpenLease, openJournal } from "./journal.ts";
+import { killMarked } from "./leftovers.ts";
+import { ATTEMPT_VARIABLE } from "./process.ts";
+import { createPlainSandbox } from "./sandbox/none.ts";
+import type { Sandbox } from "./sandbox/port.ts";
+import { createTaskFolders, removeTree, type TaskFolders } from "./task-folders.ts";
+import { startWatchdog } from "./watchdog.ts";
+
+/** What a worker has on its own machine: made before it speaks to a server, taken down after. */
+export type Workplace = {
+  workerId: string;
+  life: string;
+  state: string;
+  sandbox: Sandbox;
+  folders: TaskFolders;
+  journal: Journal;
+  cache: BlobCache;
+  /** Leases that an earlier life left behind. */
+  left: OpenLease[];
+  close(): Promise<void>;
+};
+
+export async function openWorkplace(config: WorkerConfig): Promise<Workplace> {
+  const { state, notice } = config;
+  const undo: (() => void | Promise<void>)[] = [];
+  const close = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    // Not closed to others: as root, the slots' users walk through it to their tasks; all else in it is 0700.
+    mkdirSync(state, { recursive: true, mode: 0o711 });
+    const unlock = takeLock(join(state, "lock"));
+    if (!unlock)
+      throw new Error(`another worker runs in ${state}: stop it, or give this one a state folder of its own`);
+    undo.push(unlock);
+    const workerId = readWorkerId(state);
+    const life = newLife(workerId);
+    const survivors = await killMarked({ tag: `${ATTEMPT_VARIABLE}=${workerId}.` });
+    if (survivors.length > 0) notice(`processes of an earlier run can't be killed: ${survivors.join(", ")}`);
+
+    const { journal, open: left } = openJournal(join(state, "journal"), notice);
+    undo.push(() => journal.close());
+    const watchdog = startWatchdog(`${ATTEMPT_VARIABLE}=${life}.`, notice);
+    undo.push(() => watchdog.close());
+    const { slots, graceMs } = config;
+    const sandbox = await createPlainSandbox({ state, workerId, slots, graceMs, watchdog, notice });
+    undo.push(() => sandbox.close());
+    const folders = createTaskFolders(sandbox.taskRoot, life, notice);
+    undo.push(() => folders.close());
+    makePrivate(join(state, "logs"));
+    const cache = await createBlobCache(join(state, "cache"), config.cacheBytes);
+    removeRemains([sandbox.taskRoot, join(state, "logs")], left, (path) => {
+      removeTree(path).catch((error) =>
+        notice(`can't remove ${path}: ${error instanceof Error ? error.message : error}`),
+      );
+    });
+    return { workerId, life, state, sandbox, folders, journal, cache, left, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function makePrivate(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  chmodSync(path, 0o700);
+}
+
+/** What earlier lives left on disk and no undelivered result needs. */
+function removeRemains(places: readonly string[], left: readonly OpenLease[], remove: (path: string) => void): void {
+  const files = left.flatMap(({ results }) => results.flatMap((result) => result.files ?? []));
+  const needed = new Set(
+    files.flatMap(({ folder, log }) => [...(log ?? []), ...(folder === undefined ? [] : [folder])]),
+  );
+  for (const place of places)
+    for (const name of readdirSync(place)) if (!needed.has(join(place, name))) remove(join(place, name));
+}
