@@ -181,7 +181,7 @@ export const jobView = z.looseObject({
   /** In plain words: why it waits, or how it ended. */
   reason: z.string().optional(),
   running: z.array(running),
-  /** Of a job of one task: its last result. */
+  /** Of a job of one task: its last result, less outputs and log, which the operations of these names answer. */
   result: taskResult.optional(),
 });
 export type JobView = z.infer<typeof jobView>;
