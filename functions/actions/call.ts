@@ -1,0 +1,32 @@
+import type { Principal } from "../../contract/account.ts";
+import type { Deps } from "../deps.ts";
+import { createSightings, type Sightings } from "./sightings.ts";
+import { createSpecs, type Specs } from "./spec.ts";
+
+/** All that actions work with: what the entry gave, and what this process remembers of it. */
+export type World = Deps & {
+  specs: Specs;
+  sightings: Sightings;
+  /** Records that a claim of this process is at work on: another one looks elsewhere first. Only a hint; commit decides. */
+  busy: Set<string>;
+  /** Leases whose worker knows that they are watched. */
+  told: Set<string>;
+};
+
+export const createWorld = (deps: Deps): World => ({
+  ...deps,
+  specs: createSpecs(deps.store),
+  sightings: createSightings(deps.store),
+  busy: new Set(),
+  told: new Set(),
+});
+
+/** One request as an action sees it: the world, who asks, and whether they are still there. */
+export type Call = {
+  world: World;
+  who: Principal;
+  /** Aborts when the asker went away; made when first asked for, because most calls never wait. */
+  gone: () => AbortSignal;
+  /** False for a revoked token and an outdated program: they may end what they run and claim nothing new. */
+  mayClaim: boolean;
+};

@@ -1,0 +1,116 @@
+import { RendtError } from "../../contract/errors.ts";
+import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
+import type { Lease } from "../../contract/worker.ts";
+import type { WorkerRecord } from "../domain/records.ts";
+import { statusOf } from "../domain/status.ts";
+import type { SliceKey } from "../store/port.ts";
+import { applyToSlice } from "./apply.ts";
+import type { Call, World } from "./call.ts";
+import { candidates, nameOf } from "./candidates.ts";
+import { newLeaseId } from "./lease-id.ts";
+import { toLeases } from "./lease-view.ts";
+import { queuesOf } from "./queue.ts";
+import { slicesOf } from "./view.ts";
+import { lookUntil } from "./waiting.ts";
+
+/** When an idle worker comes back: where it is told at once of new work, and where each poll costs money. */
+const IDLE_MS = { told: 1000, polling: 60_000 };
+
+type Want = { leases: number; holdMs?: number | undefined };
+
+/** Claims tasks for a worker of the asker's account: of the job it names, or of the first in its queues. */
+export async function claim(call: Call, request: ParsedRequestOf<"claim">): Promise<AnswerOf<"claim">> {
+  const { world, who } = call;
+  const now = world.clock();
+  const worker = await world.sightings.see({ id: request.worker, account: who.account }, now);
+  if (request.job !== undefined) {
+    return { leases: await claimNamed(world, worker, { ...request, job: request.job }), retryAfterMs: 0 };
+  }
+  const topics = queuesOf(worker).map((queue) => `queue:${queue}`);
+  const { value, enough } = await lookUntil(call, { topics, waitMs: request.wait }, async () => {
+    const leases = await claimNext(world, worker, request);
+    return { value: leases, enough: leases.length > 0 || request.leases === 0 };
+  });
+  return { leases: value, retryAfterMs: enough ? 0 : idleMs(world) };
+}
+
+/** With jitter, so that workers that were sent away together do not come back together. */
+export function idleMs({ doorbell, random }: World): number {
+  const [chance = 0] = random(1);
+  return Math.round((doorbell.holds ? IDLE_MS.told : IDLE_MS.polling) * (0.5 + chance / 512));
+}
+
+/** Up to `want.leases` leases, spread over as many slices as there are. */
+export async function claimNext(world: World, worker: WorkerRecord, want: Want): Promise<Lease[]> {
+  const leases: Lease[] = [];
+  let group: SliceKey[] = [];
+  const take = async () => {
+    const share = Math.ceil((want.leases - leases.length) / group.length);
+    const taken = await Promise.all(group.map((key) => claimFrom(world, worker, key, { ...want, leases: share })));
+    leases.push(...taken.flat());
+    group = [];
+  };
+  if (want.leases === 0) return leases;
+  for await (const key of candidates(world, queuesOf(worker), want.leases)) {
+    group.push(key);
+    // As many slices at once as leases are missing: their commits share one sync.
+    if (group.length === want.leases - leases.length) await take();
+    if (leases.length >= want.leases) return leases;
+  }
+  if (group.length > 0) await take();
+  return leases;
+}
+
+/** One task of this very job, whatever else waits. */
+async function claimNamed(world: World, worker: WorkerRecord, want: Want & { job: string }): Promise<Lease[]> {
+  const [job] = await world.store.get("job", [want.job]);
+  if (!job || !queuesOf(worker).includes(job.queue)) {
+    throw new RendtError("not_found", `there is no job ${want.job} in the queues of worker ${worker.id}`);
+  }
+  if (job.phase === "uploading" || job.phase === "releasing") {
+    throw new RendtError("not_released", `job ${job.id} is not released yet: its inputs are not all there`);
+  }
+  const numbers = job.slices === 1 ? [undefined] : Array.from({ length: job.slices }, (_, number) => number);
+  const leases: Lease[] = [];
+  for (const number of numbers) {
+    const key = { job: job.id, ...(number !== undefined && { number }) };
+    leases.push(...(await claimFrom(world, worker, key, { ...want, leases: want.leases - leases.length })));
+    if (leases.length >= want.leases) break;
+  }
+  if (leases.length > 0 || want.leases === 0) return leases;
+  const { status } = statusOf(job, await slicesOf(world, job));
+  throw new RendtError("not_available", `job ${job.id} is ${status}: none of its tasks can be claimed now`, {
+    details: { status },
+  });
+}
+
+/** Leases of one slice, or none when nothing in it can be had any more. */
+async function claimFrom(
+  world: World,
+  worker: WorkerRecord,
+  key: SliceKey,
+  want: Want & { job?: string | undefined },
+): Promise<Lease[]> {
+  const name = nameOf(key);
+  const leases = Array.from({ length: want.leases }, () => newLeaseId(key, world.random));
+  const { slots, alone } = world.sightings.sharers(worker, world.clock());
+  world.busy.add(name);
+  try {
+    const applied = await applyToSlice<"claim">(world, key, () => ({
+      kind: "claim",
+      worker: worker.id,
+      leases,
+      sharers: slots,
+      alone,
+      ...(want.holdMs !== undefined && { holdMs: want.holdMs }),
+      ...(want.job !== undefined && { named: true }),
+    }));
+    return applied ? await toLeases(world, applied, applied.answer.leases) : [];
+  } catch (error) {
+    // Somebody else was faster: the next one, then.
+    if (error instanceof RendtError && (error.code === "not_available" || error.code === "conflict")) return [];
+    throw error;
+  } finally {
+    world.busy.delete(name);
+  }
+}

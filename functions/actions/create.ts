@@ -1,0 +1,142 @@
+import { createHash, createHmac } from "node:crypto";
+import { RendtError } from "../../contract/errors.ts";
+import type { JobSpec } from "../../contract/job.ts";
+import { INLINE_RECORD_BYTES, MAX_FREE_GRANTS } from "../../contract/limits.ts";
+import { type BlobRef, blobsOf } from "../../contract/manifest.ts";
+import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
+import { createJob } from "../domain/job.ts";
+import { layoutOf } from "../domain/layout.ts";
+import { sliceOf } from "../domain/only-slice.ts";
+import type { Job } from "../domain/records.ts";
+import { statusOf } from "../domain/status.ts";
+import { announce, putJob } from "./apply.ts";
+import { mapAtMost } from "./at-most.ts";
+import type { Call, World } from "./call.ts";
+import { base32, newId } from "./ids.ts";
+import { findMissing, grantInput } from "./inputs.ts";
+import { CLASS, queueOf } from "./queue.ts";
+import { toRefusal } from "./refusal.ts";
+import { releaseHeader } from "./release.ts";
+import { finishRelease } from "./resume.ts";
+import { planSpec } from "./spec.ts";
+
+type Wanted = ParsedRequestOf<"create">["jobs"][number];
+type Created = AnswerOf<"create">["items"][number];
+
+const MAX_UNDER_WAY = 32;
+
+/** Creates jobs, each for itself; those whose inputs are all there are released in the same write. */
+export async function create(call: Call, { jobs }: ParsedRequestOf<"create">): Promise<AnswerOf<"create">> {
+  const items = await mapAtMost(MAX_UNDER_WAY, jobs, async (wanted): Promise<Created> => {
+    try {
+      return await createOne(call, wanted);
+    } catch (error) {
+      return { error: toRefusal(error) };
+    }
+  });
+  return { items };
+}
+
+async function createOne({ world, who }: Call, wanted: Wanted): Promise<Created> {
+  const { store, clock } = world;
+  const owner = who.account;
+  const id = idOf(world, owner, wanted);
+  const requestHash = createHash("sha256").update(JSON.stringify(wanted.spec)).digest("base64url").slice(0, 22);
+  // Ids that we draw are new; one that the client names may be of a job that was removed today.
+  if (wanted.id !== undefined || wanted.key !== undefined) {
+    const [removed] = await store.get("tombstone", [id]);
+    if (removed) throw taken(id, "it named a job that was removed");
+  }
+
+  const spec = withArray(wanted.spec);
+  const count = spec.array?.count ?? 1;
+  const limit = spec.array?.limit;
+  const plan = planSpec(spec, Math.ceil(count / layoutOf(count, limit).slices));
+  const now = clock();
+  const waiting = createJob(
+    {
+      id,
+      owner,
+      ...(spec.name !== undefined && { name: spec.name }),
+      requestHash,
+      spec: { inline: plan.value },
+      count,
+      ...(limit !== undefined && { limit }),
+      queue: queueOf(owner, spec),
+      class: CLASS,
+      order: now,
+      keepMs: spec.keepMs,
+      ...(wanted.watch && { watch: true }),
+    },
+    now,
+  );
+  const missing = await missingInputs(world, waiting, spec);
+  let job = missing.length === 0 ? await releaseHeader(world, waiting, spec) : waiting;
+  for (const page of plan.pages) await store.putDocument(id, page);
+  if (Buffer.byteLength(JSON.stringify(job)) > INLINE_RECORD_BYTES) {
+    job = { ...job, spec: { hash: await store.putDocument(id, plan.text) } };
+  }
+  if ((await store.commit([putJob(job, "absent")])) === "conflict")
+    return existing(world, { id, owner, requestHash, spec });
+
+  announce(world, undefined, sliceOf(job), job);
+  if (job.phase === "releasing") job = await finishRelease(world, job);
+  return answer(world, job, { missing, existing: false });
+}
+
+/** The same request again finds its job; another request under this id is refused, whoever made the first. */
+async function existing(
+  world: World,
+  { id, owner, requestHash, spec }: { id: string; owner: string; requestHash: string; spec: JobSpec },
+): Promise<Created> {
+  const [job] = await world.store.get("job", [id]);
+  if (!job) throw taken(id, "its job was removed just now");
+  if (job.owner !== owner || job.requestHash !== requestHash) throw taken(id, "another request was made under it");
+  const missing = job.phase === "uploading" ? await missingInputs(world, job, spec) : [];
+  return answer(world, job, { missing, existing: true });
+}
+
+async function answer(world: World, job: Job, facts: { missing: BlobRef[]; existing: boolean }): Promise<Created> {
+  const place = { owner: job.owner, createdAt: job.times.createdAt };
+  const first = facts.missing.slice(0, MAX_FREE_GRANTS);
+  const only = sliceOf(job);
+  return {
+    id: job.id,
+    status: statusOf(job, only ? [only] : []).status,
+    ...facts,
+    grants: await Promise.all(first.map((blob) => grantInput(world, place, blob))),
+  };
+}
+
+function missingInputs(world: World, job: Job, { inputs }: JobSpec): Promise<BlobRef[]> {
+  if (!inputs) return Promise.resolve([]);
+  return findMissing(world, { owner: job.owner, createdAt: job.times.createdAt }, blobsOf(inputs));
+}
+
+function idOf({ secret, random }: World, account: string, { id, key }: Wanted): string {
+  if (id !== undefined && key !== undefined) throw new RendtError("bad_request", "give 'id' or 'key', not both");
+  if (key === undefined) return id ?? newId("j", random);
+  // The parts can't run into each other: an account's name holds no newline.
+  const digest = createHmac("sha256", secret).update(`rendt-job-key-1\n${account}\n${key}`).digest();
+  return `j${base32(digest, 12)}`;
+}
+
+/** One task per item, also when no array was asked for; so that `array` alone tells the number of tasks. */
+function withArray(spec: JobSpec): JobSpec {
+  const { items, array } = spec;
+  checkStdin(spec);
+  if (!items) return spec;
+  if (items.length === 0) throw new RendtError("bad_request", "'items' is empty: give at least one");
+  if (array && array.count !== items.length) {
+    throw new RendtError("bad_request", `there are ${items.length} items for an array of ${array.count} tasks`);
+  }
+  return { ...spec, array: array ?? { start: 0, step: 1, count: items.length } };
+}
+
+function checkStdin({ stdin, inputs }: JobSpec): void {
+  if (stdin === undefined || (inputs && "stored" in inputs)) return;
+  const isThere = inputs?.manifest.entries.some((entry) => entry.kind === "file" && entry.path === stdin);
+  if (!isThere) throw new RendtError("bad_path", `stdin is to read ${JSON.stringify(stdin)}, which is no input file`);
+}
+
+const taken = (id: string, why: string) => new RendtError("id_taken", `the id ${id} is taken: ${why}`);

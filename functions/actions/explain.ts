@@ -1,0 +1,52 @@
+import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
+import type { Job, Slice, WorkerRecord } from "../domain/records.ts";
+import type { Call } from "./call.ts";
+import { ownJob } from "./own-job.ts";
+import { queuesOf } from "./queue.ts";
+import { slicesOf, viewJob } from "./view.ts";
+
+/** A worker that was not heard of for so long is taken for switched off. */
+const SILENT_MS = 5 * 60_000;
+const MOST_WORKERS = 200;
+
+/** Why a job waits: what is true of itself, and for each worker of the account what does not fit. */
+export async function explain({ world, who }: Call, { id }: ParsedRequestOf<"explain">): Promise<AnswerOf<"explain">> {
+  const job = await ownJob(world, who, id);
+  const now = world.clock();
+  const [view, slices, found] = await Promise.all([
+    viewJob(world, job),
+    slicesOf(world, job),
+    world.store.list("worker", who.account, { limit: MOST_WORKERS }),
+  ]);
+  const workers = found.items.map((worker) => {
+    const reasons = against(worker, { job, slices, now });
+    const { id, name, lastSeenAt } = worker;
+    return { id, name, lastSeenAt, fits: reasons.length === 0, reasons };
+  });
+  const reasons = view.reason === undefined ? [] : [view.reason];
+  const isWaiting = view.status === "available" || view.status === "waiting";
+  if (isWaiting && workers.length === 0) reasons.push(`account ${who.account} has no worker: start one`);
+  else if (isWaiting && !workers.some(({ fits }) => fits)) reasons.push("no worker of the account can take it now");
+  return { job: view, reasons, workers };
+}
+
+function against(
+  worker: WorkerRecord,
+  { job, slices, now }: { job: Job; slices: readonly Slice[]; now: number },
+): string[] {
+  const reasons: string[] = [];
+  if (!queuesOf(worker).includes(job.queue)) {
+    reasons.push(`does not read queue ${job.queue}: its sandbox level is ${worker.sandbox}`);
+  }
+  const silent = now - worker.lastSeenAt;
+  if (silent > SILENT_MS) reasons.push(`was not heard of for ${Math.round(silent / 60_000)} minutes`);
+  const avoided = slices.flatMap(({ open }) =>
+    open.flatMap(({ avoid }) => (avoid?.worker === worker.id ? avoid.until : [])),
+  );
+  const open = slices.reduce((sum, slice) => sum + slice.open.length, 0);
+  if (open > 0 && avoided.length === open) {
+    const until = new Date(Math.min(...avoided)).toISOString();
+    reasons.push(`failed it or gave it back, and is kept from it until ${until} while others are there`);
+  }
+  return reasons;
+}

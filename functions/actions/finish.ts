@@ -1,0 +1,119 @@
+import { RendtError } from "../../contract/errors.ts";
+import type { JobSpec } from "../../contract/job.ts";
+import { INLINE_RECORD_BYTES, MAX_DOCUMENT_BYTES } from "../../contract/limits.ts";
+import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
+import type { TaskResult } from "../../contract/result.ts";
+import type { FinishItem, Lease } from "../../contract/worker.ts";
+import { outputKey } from "../blobs/keys.ts";
+import type { CommandOf } from "../domain/commands.ts";
+import { verdictOf } from "../domain/finish.ts";
+import type { DocRef, Job, Slice, WorkerRecord } from "../domain/records.ts";
+import { decide } from "../domain/slice.ts";
+import { applyToSlice } from "./apply.ts";
+import { mapAtMost } from "./at-most.ts";
+import type { Call, World } from "./call.ts";
+import { claimNext, idleMs } from "./claim.ts";
+import { readLeaseId } from "./lease-id.ts";
+import { indexAt } from "./positions.ts";
+import { blobsOfResult } from "./results.ts";
+
+type Answered = AnswerOf<"finish">["items"][number];
+
+const MAX_UNDER_WAY = 16;
+const MAX_HEADS = 32;
+/** Results up to here stay in the record: a document of their own would cost a write too. */
+const INLINE_RESULT_BYTES = 256;
+
+/** Takes results in, each item for itself, and claims the next work in the same call. */
+export async function finish(call: Call, request: ParsedRequestOf<"finish">): Promise<AnswerOf<"finish">> {
+  const { world, who } = call;
+  const worker = await world.sightings.see({ id: request.worker, account: who.account }, world.clock());
+  const wanted = call.mayClaim ? request.leases : 0;
+  // Both at once, so that their commits share a sync.
+  const [items, early] = await Promise.all([
+    mapAtMost(MAX_UNDER_WAY, request.items, (item) => finishItem(world, worker, item)),
+    claimNext(world, worker, { leases: wanted }),
+  ]);
+  // What was just finished may have made room in a slice that holds its most leases.
+  const late = await claimNext(world, worker, { leases: wanted - early.length });
+  const leases: Lease[] = [...early, ...late];
+  return { items, leases, retryAfterMs: leases.length > 0 || wanted === 0 ? 0 : idleMs(world) };
+}
+
+async function finishItem(world: World, { id: worker }: WorkerRecord, item: FinishItem): Promise<Answered> {
+  const { lease, from, results, end } = item;
+  const upTo = from + results.length;
+  const key = readLeaseId(lease);
+  if (!key) return { lease, accepted: [], lost: [{ from, upTo }] };
+  let stored: DocRef | undefined;
+  try {
+    const applied = await applyToSlice<"finish">(world, key, async (slice, now) => {
+      const command: CommandOf<"finish"> = {
+        kind: "finish",
+        worker,
+        lease,
+        from,
+        verdicts: results.map((result) => verdictOf(result, slice.codes)),
+        ...(end && { end: end.kind }),
+        ...(results.length > 0 && { taskMs: meanMs(results) }),
+      };
+      // Nothing to be stored when nothing of it is taken; what refuses it will refuse it again.
+      const preview = decide<"finish">(slice, command, now);
+      if (results.length === 0 || "code" in preview || preview.slice === slice) return command;
+      stored ??= await store(world, slice, item);
+      return { ...command, doc: stored, docFrom: from };
+    });
+    world.told.delete(lease);
+    return applied ? { lease, ...applied.answer } : { lease, accepted: [], lost: [{ from, upTo }] };
+  } catch (error) {
+    if (!(error instanceof RendtError) || error.code === "internal") throw error;
+    const { code, message, details } = error;
+    return { lease, accepted: [], lost: [], error: { code, message, details } };
+  }
+}
+
+/** Checks what a worker hands in against its job and the object store, and puts it where the record can name it. */
+async function store(world: World, slice: Slice, { lease, from, results }: FinishItem): Promise<DocRef> {
+  const [job] = await world.store.get("job", [slice.job]);
+  if (!job) throw new RendtError("lease_lost", `job ${slice.job} was removed`);
+  checkIndexes(await world.specs.read(job), from, results);
+  await assertDelivered(world, { job, lease, results });
+  const text = JSON.stringify(results);
+  const size = Buffer.byteLength(text);
+  if (size > MAX_DOCUMENT_BYTES) {
+    const allowed = `at most ${MAX_DOCUMENT_BYTES} are taken at once: hand them in by several finishes`;
+    throw new RendtError("bad_request", `these ${results.length} results have ${size} bytes, ${allowed}`);
+  }
+  if (size <= INLINE_RESULT_BYTES && JSON.stringify(slice).length + size <= INLINE_RECORD_BYTES)
+    return { inline: results };
+  return { hash: await world.store.putDocument(slice.job, text) };
+}
+
+function checkIndexes(spec: Pick<JobSpec, "array">, from: number, results: readonly TaskResult[]): void {
+  for (const [offset, { index }] of results.entries()) {
+    const expected = indexAt(spec, from + offset);
+    if (index === expected) continue;
+    const message = `the result at position ${from + offset} is of task ${expected}, not of task ${index}`;
+    throw new RendtError("bad_request", message, { details: { position: from + offset, index, expected } });
+  }
+}
+
+/** A worker's word proves nothing: what a result names has to be in the object store, whole. */
+async function assertDelivered(
+  { blobs }: World,
+  { job, lease, results }: { job: Job; lease: string; results: readonly TaskResult[] },
+): Promise<void> {
+  const named = results.flatMap((result) => blobsOfResult(result).map((blob) => ({ index: result.index, ...blob })));
+  const found = await mapAtMost(MAX_HEADS, named, async ({ index, sha256, size }) => {
+    const object = await blobs.head(outputKey({ job: job.id, index, lease }, sha256));
+    return object?.size === size;
+  });
+  const missing = named.filter((_, at) => !found[at]);
+  if (missing.length === 0) return;
+  throw new RendtError("outputs_missing", `${missing.length} of ${named.length} outputs are not stored`, {
+    details: { missing },
+  });
+}
+
+const meanMs = (results: readonly TaskResult[]): number =>
+  results.reduce((sum, { durationMs }) => sum + durationMs, 0) / results.length;

@@ -1,0 +1,103 @@
+import { RendtError } from "../../contract/errors.ts";
+import { ENDED, type JobStatus } from "../../contract/job.ts";
+import { GRANT_MS, WATCH_MS } from "../../contract/limits.ts";
+import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
+import { outputKey } from "../blobs/keys.ts";
+import type { DoneEntry, Job, LiveLease, Slice } from "../domain/records.ts";
+import { statusOf } from "../domain/status.ts";
+import { streamOf } from "./append-log.ts";
+import { applyToSlice, keyOfTask, loadSlice } from "./apply.ts";
+import type { Call, World } from "./call.ts";
+import { ownJob } from "./own-job.ts";
+import { indexAt, positionOf } from "./positions.ts";
+import { allDone, createResults, names } from "./results.ts";
+import { lookUntil } from "./waiting.ts";
+
+type Answer = AnswerOf<"logs">;
+type Asked = ParsedRequestOf<"logs">;
+/** One run of a task: alive, or ended with what `entry` names. */
+type Run = { lease: string; try: number; entry?: DoneEntry };
+type Found = { status: JobStatus; run?: Run };
+
+/** Before base64: the whole answer stays well below the largest one. */
+const MOST_CHUNK_BYTES = 1024 * 1024;
+const ASK_AGAIN_MS = 1000;
+
+/** What a task prints: live pieces while it runs and somebody follows, the whole log once it ended. */
+export async function logs(call: Call, request: Asked): Promise<Answer> {
+  const { world, who } = call;
+  const job = await ownJob(world, who, request.id);
+  const spec = await world.specs.read(job);
+  const index = request.index ?? indexAt(spec, 0);
+  const position = positionOf(spec, index);
+  if (position === undefined) throw new RendtError("not_found", `job ${job.id} has no task ${index}`);
+
+  const topics = [`log:${job.id}`, `job:${job.id}`];
+  const begin = (await find(world, job, position, request.try)).run?.lease;
+  const { value, enough } = await lookUntil(call, { topics, waitMs: request.wait }, async () => {
+    const found = await find(world, await ownJob(world, who, job.id), position, request.try);
+    if (request.follow && found.run && !found.run.entry) await watch(world, job, position);
+    const answer = await read(world, { job, index, position, found }, request.after);
+    const isOver = found.run === undefined ? ENDED.has(found.status) : found.run.entry !== undefined;
+    return { value: answer, enough: answer.chunks.length > 0 || isOver || found.run?.lease !== begin };
+  });
+  return { ...value, ...(!enough && { retryAfterMs: ASK_AGAIN_MS }) };
+}
+
+/** The run asked for, else the one that is alive, else the last. */
+async function find(world: World, job: Job, position: number, wanted: number | undefined): Promise<Found> {
+  const slice = (await loadSlice(world.store, keyOfTask(job, position)))?.slice;
+  if (!slice) return { status: statusOf(job, []).status };
+  const ended = (await allDone(world.store, slice)).filter((entry) => names(entry, position) && entry.end !== "poison");
+  const runs: Run[] = ended.map((entry, at) => ({ lease: entry.lease, try: at + 1, entry }));
+  const live = Object.entries(slice.leases).find(([, { from, upTo }]) => from <= position && position < upTo);
+  if (live) runs.push({ lease: live[0], try: runs.length + 1 });
+  const status = taskStatus(job, slice, { live: live?.[1], last: ended.at(-1), position });
+  const run = wanted === undefined ? runs.at(-1) : runs.find((each) => each.try === wanted);
+  return { status, ...(run && { run }) };
+}
+
+function taskStatus(
+  job: Job,
+  slice: Slice,
+  { live, last, position }: { live: LiveLease | undefined; last: DoneEntry | undefined; position: number },
+): JobStatus {
+  if (live) return live.phase;
+  const open = slice.open.find(({ from, upTo }) => from <= position && position < upTo);
+  if (open) return open.notBefore === undefined ? "available" : "waiting";
+  if (last?.end === "succeeded") return "finished";
+  if (slice.status === "cancelled" || slice.status === "expired") return slice.status;
+  return slice.status === "open" ? "failed" : statusOf(job, [slice]).status === "finished" ? "finished" : "failed";
+}
+
+async function read(
+  world: World,
+  { job, index, position, found }: { job: Job; index: number; position: number; found: Found },
+  after: number,
+): Promise<Answer> {
+  const { status, run } = found;
+  if (!run) return { index, status, chunks: [] };
+  const of = { job: job.id, index, lease: run.lease };
+  const answer = { index, status, lease: run.lease, try: run.try };
+  if (!run.entry) {
+    const chunks = await world.store.readChunks(streamOf(of), after, MOST_CHUNK_BYTES);
+    return {
+      ...answer,
+      chunks: chunks.map(({ offset, data }) => ({ offset, data: Buffer.from(data).toString("base64") })),
+    };
+  }
+  const log = (await createResults(world.store, job.id)(run.entry, position))?.log;
+  const key = log?.blob && outputKey(of, log.blob.sha256);
+  const grant = key && (await world.blobs.grantGet(key, world.clock() + GRANT_MS));
+  return { ...answer, chunks: [], ...(log && { log }), ...(grant && { grant }) };
+}
+
+/** Asks the worker to ship what is printed, for a while; the follower's next call prolongs it. */
+async function watch(world: World, job: Job, position: number): Promise<void> {
+  const until = world.clock() + WATCH_MS;
+  await applyToSlice<"watch">(world, keyOfTask(job, position), ({ watchUntil = 0 }) => ({
+    kind: "watch",
+    // A commit per call would be a write per piece of log.
+    until: watchUntil > until - WATCH_MS / 2 ? watchUntil : until,
+  }));
+}

@@ -1,0 +1,25 @@
+import { RendtError } from "../../contract/errors.ts";
+import type { JobSpec } from "../../contract/job.ts";
+import type { WorkerRecord } from "../domain/records.ts";
+
+/** Offers to strangers; read by workers that can hold them in a strict sandbox. */
+const PUBLIC = "public";
+
+/** Work that nobody else may offer to this account's machines: a queue is a grant of trust (design.md §4). */
+export const ownQueue = (account: string): string => `@${account}`;
+
+/** Where a job waits. Another account's queue would be a way onto its machines. */
+export function queueOf(account: string, { queue }: Pick<JobSpec, "queue">): string {
+  const own = ownQueue(account);
+  if (queue === undefined || queue === own) return own;
+  if (queue === PUBLIC) return PUBLIC;
+  throw new RendtError("bad_request", `there is no queue '${queue}' for account ${account}: use ${own} or ${PUBLIC}`);
+}
+
+/** The exact requirement of a job; all that can be asked for today fits every worker. */
+export const CLASS = "any";
+
+/** The queues that a worker reads, its own account's first. */
+export function queuesOf(worker: Pick<WorkerRecord, "account" | "sandbox">): string[] {
+  return worker.sandbox === "strict" ? [ownQueue(worker.account), PUBLIC] : [ownQueue(worker.account)];
+}

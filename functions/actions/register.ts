@@ -1,0 +1,34 @@
+import { RendtError } from "../../contract/errors.ts";
+import { RENEW_EVERY_MS } from "../../contract/limits.ts";
+import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
+import type { WorkerRecord } from "../domain/records.ts";
+import { retrying } from "./apply.ts";
+import type { Call } from "./call.ts";
+
+/** Makes a worker known to its account, or notes that it changed. */
+export async function register(
+  { world, who }: Call,
+  request: ParsedRequestOf<"register">,
+): Promise<AnswerOf<"register">> {
+  const { version: build, ...measured } = request;
+  const now = world.clock();
+  await retrying(`worker ${request.id}`, async () => {
+    const [known] = await world.store.get("worker", [request.id]);
+    if (known && known.account !== who.account) {
+      throw new RendtError("id_taken", `the worker id ${request.id} is taken: draw another one`);
+    }
+    const put: WorkerRecord = {
+      v: 1,
+      ...measured,
+      build,
+      account: who.account,
+      version: (known?.version ?? 0) + 1,
+      registeredAt: known?.registeredAt ?? now,
+      lastSeenAt: now,
+    };
+    const committed = await world.store.commit([{ kind: "worker", put, expect: known?.version ?? "absent" }]);
+    return committed === "conflict" ? "conflict" : { value: undefined };
+  });
+  world.sightings.forget(request.id);
+  return { id: request.id, account: who.account, serverTime: now, renewEveryMs: RENEW_EVERY_MS };
+}

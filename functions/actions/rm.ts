@@ -1,0 +1,64 @@
+import { RendtError } from "../../contract/errors.ts";
+import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
+import { outputPrefix } from "../blobs/keys.ts";
+import { tombstoneOf } from "../domain/job.ts";
+import { MOST_SLICES } from "../domain/layout.ts";
+import type { Job } from "../domain/records.ts";
+import { sliceId } from "../store/keys.ts";
+import { retrying } from "./apply.ts";
+import { mapAtMost } from "./at-most.ts";
+import type { Call, World } from "./call.ts";
+import { assertOwn } from "./own-job.ts";
+import { toRefusal } from "./refusal.ts";
+
+const MAX_UNDER_WAY = 16;
+const SLICES_AT_ONCE = 100;
+
+/** Removes ended jobs with all that belongs to them; asking again for a day is nothing. */
+export async function rm({ world, who }: Call, { ids }: ParsedRequestOf<"rm">): Promise<AnswerOf<"rm">> {
+  const items = await mapAtMost(MAX_UNDER_WAY, ids, async (id) => {
+    try {
+      const [removed] = await world.store.get("tombstone", [id]);
+      if (removed?.owner === who.account) await purge(world, id, MOST_SLICES);
+      else await removeJob(world, id, (job) => assertOwn(job, who, id));
+      return { id };
+    } catch (error) {
+      return { id, error: toRefusal(error) };
+    }
+  });
+  return { items };
+}
+
+/** Puts a tombstone in the place of a final header, then removes the rest; the sweep does that again when the tombstone goes. */
+export async function removeJob(world: World, id: string, check: (job: Job | undefined) => Job): Promise<void> {
+  const slices = await retrying(`job ${id}`, async () => {
+    const [found] = await world.store.get("job", [id]);
+    const job = check(found);
+    const tombstone = tombstoneOf(job, world.clock());
+    if ("code" in tombstone) {
+      throw new RendtError(tombstone.code === "needs_pages" ? "internal" : tombstone.code, tombstone.message);
+    }
+    const committed = await world.store.commit([
+      { kind: "job", remove: id, expect: job.version },
+      { kind: "tombstone", put: { ...tombstone, version: 1 }, expect: "absent" },
+    ]);
+    return committed === "conflict" ? "conflict" : { value: job.slices === 1 ? 0 : job.slices };
+  });
+  world.doorbell.ring(`job:${id}`);
+  await purge(world, id, slices);
+}
+
+/** Slices, documents, outputs and logs of a removed job. Live log chunks vanish by themselves. */
+export async function purge(world: World, id: string, slices: number): Promise<void> {
+  const { store, blobs } = world;
+  await blobs.removePrefix(outputPrefix(id));
+  await store.removeDocuments(id);
+  for (let from = 0; from < slices; from += SLICES_AT_ONCE) {
+    const ids = Array.from({ length: Math.min(SLICES_AT_ONCE, slices - from) }, (_, at) => sliceId(id, from + at));
+    const found = (await store.get("slice", ids)).filter((slice) => slice !== undefined);
+    if (found.length === 0) continue;
+    await store.commit(
+      found.map(({ number, version }) => ({ kind: "slice", remove: sliceId(id, number), expect: version })),
+    );
+  }
+}

@@ -1,0 +1,60 @@
+import { RendtError } from "../../contract/errors.ts";
+import type { WorkerRecord } from "../domain/records.ts";
+import type { Store } from "../store/port.ts";
+
+/** A worker's record is believed this long, and its last sign of life is written this often. */
+const BELIEVED_MS = 60_000;
+/** A worker that asked within this time counts among those who share the work. */
+const LATELY_MS = 30_000;
+
+/** What this process knows of the workers that ask: who they are without a read each time, and who else asks for work. */
+export type Sightings = {
+  /** The worker's record, if it is registered by this account; notes that it is alive. */
+  see(worker: { id: string; account: string }, now: number): Promise<WorkerRecord>;
+  /** Slots of the account's workers that asked for work lately, this one's included, and whether it is the only one. */
+  sharers(worker: WorkerRecord, now: number): { slots: number; alone: boolean };
+  /** What is remembered of a worker is out of date. */
+  forget(id: string): void;
+};
+
+export function createSightings(store: Pick<Store, "get" | "commit">): Sightings {
+  const seen = new Map<string, { record: WorkerRecord; readAt: number; seenAt: number }>();
+
+  async function read({ id, account }: { id: string; account: string }, now: number): Promise<WorkerRecord> {
+    const [record] = await store.get("worker", [id]);
+    if (!record || record.account !== account) {
+      throw new RendtError("not_found", `worker ${id} is not registered by account ${account}: register it first`);
+    }
+    if (now - record.lastSeenAt < BELIEVED_MS) return record;
+    const put = { ...record, version: record.version + 1, lastSeenAt: now };
+    // On a conflict somebody else has just written the same.
+    await store.commit([{ kind: "worker", put, expect: record.version }]);
+    return put;
+  }
+
+  return {
+    async see(worker, now) {
+      const known = seen.get(worker.id);
+      if (known && known.record.account === worker.account && Math.abs(now - known.readAt) < BELIEVED_MS) {
+        known.seenAt = now;
+        return known.record;
+      }
+      const record = await read(worker, now);
+      seen.set(worker.id, { record, readAt: now, seenAt: now });
+      return record;
+    },
+    sharers({ id, account }, now) {
+      const others = [...seen.values()].filter(
+        ({ record, seenAt }) => record.id !== id && record.account === account && now - seenAt < LATELY_MS,
+      );
+      const own = seen.get(id)?.record.slots ?? 1;
+      return {
+        slots: others.reduce((sum, { record }) => sum + record.slots, own),
+        alone: others.length === 0,
+      };
+    },
+    forget(id) {
+      seen.delete(id);
+    },
+  };
+}
