@@ -1,4 +1,5 @@
 import { ConditionalCheckFailedException, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
+import { assertBooking } from "./account.ts";
 import { accountKey, parts } from "./dynamo-items.ts";
 import type { Reach } from "./dynamo-read.ts";
 import { persist } from "./dynamo-send.ts";
@@ -19,7 +20,9 @@ export function createAccounts({ client, table }: Reach): Pick<Store, "reserve">
   const stood = new Map<string, number>();
 
   return {
-    async reserve(account, { costMs, now, maxLeadMs }) {
+    async reserve(account, want) {
+      assertBooking(account, want);
+      const { costMs, now, maxLeadMs } = want;
       const top = now + maxLeadMs;
       const idle = { when: "attribute_not_exists(#time) OR #time <= :now", set: ":now + :cost" };
       const ahead = { when: "#time > :now AND #time <= :top", set: "#time + :cost" };

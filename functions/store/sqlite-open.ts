@@ -31,12 +31,12 @@ export function openDatabase(file: string): { db: Connection; close: () => void 
   return { db, close: () => closeBoth(db, lock) };
 }
 
-/** What an error of SQLite means to those who asked (https://www.sqlite.org/rescode.html). */
-export function explainFailure(cause: unknown, file: string): RendtError {
+/** What an error of SQLite means to those who asked (https://www.sqlite.org/rescode.html). Callers far away learn no path. */
+export function explainFailure(cause: unknown, file = "the server's database"): RendtError {
   if (cause instanceof RendtError) return cause;
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   const refuse = (to: "unavailable" | "storage_full" | "internal", message: string) =>
-    new RendtError(to, message, { cause, details: { file, sqlite: code } });
+    new RendtError(to, message, { cause, details: { sqlite: code } });
   if (code === "SQLITE_FULL" || code === "ENOSPC") {
     return refuse("storage_full", `no space left for ${file}: nothing of this request was stored`);
   }
@@ -47,7 +47,7 @@ export function explainFailure(cause: unknown, file: string): RendtError {
   if (/^(SQLITE_(IOERR|READONLY|CANTOPEN|PERM)|E[A-Z]+$)/.test(code) || String(cause).includes("ConnectionFailed")) {
     return refuse("unavailable", `${file} can't be read or written: check its folder, owner, mode and disk`);
   }
-  return refuse("internal", `the store failed on ${file}`);
+  return refuse("internal", `${file} failed`);
 }
 
 /**

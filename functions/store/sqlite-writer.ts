@@ -2,8 +2,8 @@ import type Database from "libsql";
 import { RendtError } from "../../contract/errors.ts";
 import { explainFailure } from "./sqlite-open.ts";
 
-/** Bounds how long one transaction holds the event loop (about 10 µs each). */
-const MAX_TOGETHER = 256;
+/** How long one transaction may hold the event loop; what still waits then goes into the next. */
+const MAX_HOLD_MS = 10;
 
 type Entry = { apply: () => () => void; reject: (reason: RendtError) => void };
 
@@ -18,40 +18,57 @@ export type Writer = {
  * Joins the writes of one turn of the event loop into one transaction, so that they share its sync. An `apply` that finds its
  * conditions broken writes nothing and says so; one that throws takes nobody with it: the others are run again without it.
  */
-export function createWriter(db: Database.Database, file: string): Writer {
+export function createWriter(db: Database.Database): Writer {
   const [begin, commit, rollback] = [db.prepare("BEGIN IMMEDIATE"), db.prepare("COMMIT"), db.prepare("ROLLBACK")];
   const waiting: Entry[] = [];
   let scheduled = false;
   let closed = false;
 
-  function flush(): void {
-    scheduled = false;
-    transact(waiting.splice(0, MAX_TOGETHER));
-    schedule();
-  }
-
   function schedule(): void {
     if (scheduled || waiting.length === 0) return;
     scheduled = true;
-    setImmediate(flush);
+    setImmediate(() => {
+      scheduled = false;
+      transact(waiting);
+      schedule();
+    });
   }
 
-  function transact(entries: Entry[]): void {
-    if (entries.length === 0) return;
+  /** Takes what it writes off the queue. */
+  function transact(queue: Entry[]): void {
+    const taken: Entry[] = [];
     const resolve: (() => void)[] = [];
     try {
       begin.run();
-      for (const entry of entries) resolve.push(entry.apply());
+      const until = performance.now() + MAX_HOLD_MS;
+      for (let entry = queue.shift(); entry; entry = performance.now() < until ? queue.shift() : undefined) {
+        taken.push(entry);
+        resolve.push(entry.apply());
+      }
       commit.run();
     } catch (cause) {
-      if (db.inTransaction) rollback.run();
-      const reason = explainFailure(cause, file);
-      // After a failed sync nobody knows what is on disk: trying again could turn an error into a false success.
-      const alone = entries.length === 1 || reason.code === "unavailable";
-      for (const entry of entries) alone ? entry.reject(reason) : transact([entry]);
+      undo();
+      refuse(taken.length > 0 ? taken : queue.splice(0), explainFailure(cause));
       return;
     }
     for (const done of resolve) done();
+  }
+
+  function refuse(entries: Entry[], reason: RendtError): void {
+    // After a failed sync nobody knows what is on disk: trying again could turn an error into a false success.
+    const isOver = entries.length === 1 || reason.code === "unavailable";
+    for (const entry of entries) {
+      if (isOver) entry.reject(reason);
+      else transact([entry]);
+    }
+  }
+
+  function undo(): void {
+    try {
+      if (db.inTransaction) rollback.run();
+    } catch {
+      // Those who wait are told why all the same; the next BEGIN fails as long as this stays so.
+    }
   }
 
   return {
@@ -68,7 +85,7 @@ export function createWriter(db: Database.Database, file: string): Writer {
     },
     close() {
       closed = true;
-      while (waiting.length > 0) transact(waiting.splice(0, MAX_TOGETHER));
+      while (waiting.length > 0) transact(waiting);
     },
   };
 }

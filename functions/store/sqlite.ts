@@ -1,8 +1,8 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import type Database from "libsql";
 import * as z from "zod";
 import { RendtError } from "../../contract/errors.ts";
 import type { Kind, RecordOf } from "../domain/records.ts";
+import { assertBooking } from "./account.ts";
 import { assertChunk, chunksFrom, takeChunks } from "./chunk.ts";
 import { nameDocument } from "./document.ts";
 import { sortable } from "./keys.ts";
@@ -10,6 +10,7 @@ import { readCursor, toPage } from "./page.ts";
 import { readDuePlace, readQueuePlace } from "./places.ts";
 import type { Store } from "./port.ts";
 import { planWrites, readRecord, type Write } from "./record.ts";
+import { writeBackup } from "./sqlite-backup.ts";
 import { explainFailure, openDatabase } from "./sqlite-open.ts";
 import { SQL } from "./sqlite-schema.ts";
 import { createWriter } from "./sqlite-writer.ts";
@@ -27,7 +28,7 @@ const PER_READ = 16;
  */
 export function createSqliteStore({ file }: { file: string }): SqliteStore {
   const { db, close } = openDatabase(file);
-  const writer = createWriter(db, file);
+  const writer = createWriter(db);
   const rows = prepareRows(db);
   const run = prepareRuns(db);
 
@@ -37,7 +38,7 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
     try {
       return await query();
     } catch (cause) {
-      throw explainFailure(cause, file);
+      throw explainFailure(cause);
     }
   }
 
@@ -122,13 +123,16 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
         return toPage(found, limit, sortOf, (row) => readDuePlace(row.sort));
       }),
 
-    reserve: (account, { costMs, now, maxLeadMs }) =>
-      writer.write(() => {
+    async reserve(account, want) {
+      assertBooking(account, want);
+      const { costMs, now, maxLeadMs } = want;
+      return writer.write(() => {
         const ahead = rows.account.get([account])?.virtualTime ?? 0;
         const begin = Math.min(Math.max(now, ahead), now + maxLeadMs);
         run.putAccount([account, begin + costMs]);
         return begin;
-      }),
+      });
+    },
 
     async appendChunk(stream, chunk, { now, keepMs }) {
       assertChunk(stream, chunk);
@@ -151,17 +155,7 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
       }),
     removeChunks: (stream) => writer.write(() => run.removeChunks([stream])),
 
-    /** SQLite does not sync what VACUUM INTO writes, and a cut copy must not look like a backup: sync, then rename. */
-    backupTo: (target) =>
-      read(() => {
-        const unfinished = `${target}.unfinished`;
-        rmSync(unfinished, { force: true });
-        db.prepare("VACUUM INTO ?").run([unfinished]);
-        const handle = openSync(unfinished, "r+");
-        fsyncSync(handle);
-        closeSync(handle);
-        renameSync(unfinished, target);
-      }),
+    backupTo: (target) => read(() => writeBackup(db, target)),
 
     async close() {
       writer.close();

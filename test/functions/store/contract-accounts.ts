@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { RendtError } from "../../../contract/errors.ts";
 import type { Cases } from "./cases.ts";
 
 const FAR = 1e12;
@@ -36,5 +37,13 @@ export const accountCases: Cases = {
     expect(await store.reserve("ann", { costMs: 40, now: 1041, maxLeadMs: 100 })).toBe(1140);
     const many = Array.from({ length: 16 }, () => store.reserve("ann", { costMs: 40, now: 1041, maxLeadMs: 100 }));
     expect(await Promise.all(many)).toEqual(many.map(() => 1141));
+  },
+
+  "a booking that is not in whole ms is refused and changes nothing": async (store) => {
+    const refused = expect.objectContaining({ name: RendtError.name, code: "internal" });
+    for (const costMs of [0.5, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      await expect(store.reserve("ann", { costMs, now: 1000, maxLeadMs: FAR })).rejects.toEqual(refused);
+    }
+    expect(await store.reserve("ann", { costMs: 1, now: 5, maxLeadMs: FAR })).toBe(5);
   },
 };

@@ -1,0 +1,125 @@
+import { type DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createDynamoStore } from "../../../functions/store/dynamo.ts";
+import type { Store } from "../../../functions/store/port.ts";
+import { type Dynamo, startDynamo } from "./dynamo-server.ts";
+import { aJob, aLiveJob, aSlice, aToken, newJob, newSlice, nextJob, nextSlice } from "./records.ts";
+
+const HOUR_MS = 3_600_000;
+
+let dynamo: Dynamo;
+let table: string;
+let drop: () => Promise<void>;
+let client: DynamoDBClient;
+let store: Store;
+let now: number;
+let requests: string[];
+beforeAll(async () => {
+  dynamo = await startDynamo();
+});
+afterAll(() => dynamo.stop());
+beforeEach(async () => {
+  ({ table, drop } = await dynamo.addTable());
+  client = dynamo.connect();
+  requests = [];
+  client.middlewareStack.add(
+    (next, context) => (args) => {
+      requests.push(String(context["commandName"]).replace("Command", ""));
+      return next(args);
+    },
+    { step: "initialize" },
+  );
+  now = 1_700_000_000_000;
+  store = createDynamoStore({ client, table, clock: () => now });
+});
+afterEach(async () => {
+  await store.close();
+  await drop();
+});
+
+/** Attribute names of each item, by partition key, directories left out. */
+async function attributes(): Promise<Record<string, string[]>> {
+  const { Items = [] } = await client.send(new ScanCommand({ TableName: table, ConsistentRead: true }));
+  const named = Items.map((item): [string, string[]] => [item["pk"]?.S ?? "", Object.keys(item).toSorted()]);
+  return Object.fromEntries(named.filter(([pk]) => !/^(classes|holders)#/.test(pk)));
+}
+
+async function during(work: () => Promise<unknown>): Promise<string[]> {
+  const before = requests.length;
+  await work();
+  return requests.slice(before);
+}
+
+describe("the items of the table", () => {
+  it("stand in an index only while they have a place there", async () => {
+    const single = aLiveJob("j1");
+    const slice = aSlice("j2", { wakeAt: 5 });
+    await store.commit([newJob(single)]);
+    await store.commit([newSlice(slice)]);
+    await store.commit([{ kind: "token", put: aToken("t1"), expect: "absent" }]);
+    const always = ["body", "pk", "sk", "version"];
+    const sorted = (...names: string[]) => [...always, ...names].toSorted();
+    expect(await attributes()).toEqual({
+      "job#j1": sorted("opk", "osk", "qpk", "qsk"),
+      "slice#j2.0": sorted("dpk", "dsk", "qpk", "qsk"),
+      "token#hash-of-t1": sorted("opk", "osk"),
+    });
+    await store.commit([nextJob(single, { only: { status: "finished", succeeded: 1, failed: 0 } })]);
+    const { wakeAt: _, ...final } = slice;
+    await store.commit([nextSlice({ ...final, status: "finished", open: [] })]);
+    expect(await attributes()).toMatchObject({ "job#j1": sorted("opk", "osk"), "slice#j2.0": always });
+  });
+
+  it("of a log carry the time at which DynamoDB may drop them, in seconds", async () => {
+    await store.appendChunk("s", { offset: 0, data: new Uint8Array(1) }, { now: 10_000, keepMs: 5_500 });
+    const { Items } = await client.send(new ScanCommand({ TableName: table }));
+    expect(Items?.map((item) => item["ttl"])).toEqual([{ N: "16" }]);
+  });
+});
+
+describe("what a call costs in requests", () => {
+  it("a commit is one, once its class and owner are noted for the hour", async () => {
+    await store.commit([newJob(aLiveJob("j1"))]);
+    const again = (id: string) => during(() => store.commit([newJob(aLiveJob(id))]));
+    expect(await again("j2")).toEqual(["PutItem"]);
+    now += HOUR_MS + 1;
+    expect(await again("j3")).toEqual(["PutItem", "PutItem", "PutItem"]);
+    expect(await again("j4")).toEqual(["PutItem"]);
+  });
+
+  it("a booking is one, for an account that is idle and for one that is ahead", async () => {
+    const book = (at: number) => during(() => store.reserve("ann", { costMs: 100, now: at, maxLeadMs: 1e6 }));
+    expect(await book(1000)).toEqual(["UpdateItem"]);
+    expect(await book(1001)).toEqual(["UpdateItem"]);
+    expect(await book(9000)).toEqual(["UpdateItem"]);
+  });
+
+  it("a claim's search is one", async () => {
+    const search = () => store.findClaimable({ queue: "q", class: "c" }, { limit: store.claimWindow });
+    expect(await during(search)).toEqual(["Query"]);
+  });
+});
+
+describe("the directory of classes", () => {
+  it("forgets a class in which nothing has waited for a day", async () => {
+    const job = aLiveJob("j1");
+    await store.commit([newJob(job)]);
+    await store.commit([newJob(aLiveJob("j2", { class: "other" }))]);
+    await store.commit([nextJob(job, { only: { status: "finished", succeeded: 1, failed: 0 } })]);
+    expect(await store.listClasses("q")).toEqual(["c", "other"]);
+    now += 25 * HOUR_MS;
+    expect(await store.listClasses("q")).toEqual(["other"]);
+    expect(await during(() => store.listClasses("q"))).toEqual(["Query"]);
+    await store.commit([newJob(aLiveJob("j3"))]);
+    expect(await store.listClasses("q")).toEqual(["c", "other"]);
+  });
+
+  it("knows a class that another process filled", async () => {
+    const other = createDynamoStore({ client: dynamo.connect(), table });
+    await other.commit([newJob(aLiveJob("j1"))]);
+    await other.commit([newJob(aJob("j2", { owner: "bob" }))]);
+    await other.close();
+    expect(await store.listClasses("q")).toEqual(["c"]);
+    expect((await store.list("job", undefined, { limit: 5 })).items.map(({ id }) => id)).toEqual(["j2", "j1"]);
+  });
+});
