@@ -79,10 +79,10 @@ export function createHeartbeat(setting: Setting): Heartbeat {
   }
 
   async function renewAll(): Promise<void> {
-    const leases = [...all.keys()];
+    const leases = idsOf([...all.values()].filter(isAlive));
     if (leases.length === 0) return;
     const askedAt = asked();
-    const delivering = [...all.values()].filter(({ over }) => over).map(({ lease }) => lease.id);
+    const delivering = idsOf([...all.values()].filter((held) => held.over && isAlive(held)));
     const answer = await client.renew({ worker, leases, delivering }, { signal: closing.signal });
     for (const item of answer.items) {
       const held = all.get(item.lease);
@@ -94,8 +94,7 @@ export function createHeartbeat(setting: Setting): Heartbeat {
   /** One question held open for all leases that are worth it; asked anew when these change. */
   async function listen(): Promise<void> {
     const since = performance.now() - LISTEN_AFTER_MS;
-    const leases = [...all.values()].filter(({ over, claimedAt }) => !over && claimedAt <= since);
-    const ids = leases.map(({ lease }) => lease.id);
+    const ids = idsOf([...all.values()].filter((held) => !held.over && held.claimedAt <= since && isAlive(held)));
     if (ids.length === 0 || ids.join() === listeningTo || closing.signal.aborted) return;
     listening?.abort();
     listeningTo = ids.join();
@@ -105,7 +104,8 @@ export function createHeartbeat(setting: Setting): Heartbeat {
     const backOff = createBackOff();
     while (!signal.aborted) {
       try {
-        const stillHeld = ids.filter((id) => all.has(id));
+        // One that is gone would be answered at once, for ever.
+        const stillHeld = ids.filter((id) => all.get(id)?.gone.signal.aborted === false);
         if (stillHeld.length === 0) break;
         const answer = await client.renew({ worker, leases: stillHeld, renew: false, wait: MAX_WAIT_MS }, { signal });
         backOff.reset();
@@ -160,6 +160,9 @@ export function createHeartbeat(setting: Setting): Heartbeat {
     },
   };
 }
+
+const isAlive = ({ gone }: Held): boolean => !gone.signal.aborted;
+const idsOf = (leases: readonly Held[]): string[] => leases.map(({ lease }) => lease.id);
 
 function setWatch(held: Held, watch: boolean): void {
   if (held.watch === watch) return;

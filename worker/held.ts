@@ -64,8 +64,8 @@ export function freshFor(askedAt: Asked, goodForMs: number): Freshness {
 export type Asked = Freshness;
 export const asked = (): Asked => ({ monotonic: performance.now(), wall: Date.now() });
 
-/** What leases were asked for with: when, how many, and when the server wants to be asked again. */
-export type Claim = { askedAt: Asked; retryAfterMs: number; count: number };
+/** When leases were asked for, and how many. */
+export type Claim = { askedAt: Asked; count: number };
 
 export function isFresh({ freshness }: Held): boolean {
   return performance.now() < freshness.monotonic && Date.now() < freshness.wall;

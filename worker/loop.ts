@@ -75,10 +75,9 @@ export function createLoop(setting: Setting): Loop {
     return count;
   }
 
-  function accept(leases: readonly Lease[], { askedAt, retryAfterMs, count }: Claim): void {
+  function accept(leases: readonly Lease[], { askedAt, count }: Claim): void {
     underWay -= count;
     claimed += leases.length;
-    restUntil = performance.now() + (leases.length > 0 ? 0 : retryAfterMs);
     const fresh = leases.map((lease) => hold(lease, askedAt));
     if (fresh.length > 0) {
       for (const held of fresh) all.set(held.lease.id, held);
@@ -159,7 +158,9 @@ export function createLoop(setting: Setting): Loop {
         try {
           const { leases, retryAfterMs } = await setting.client.claim(claim, { signal: draining });
           backOff.reset();
-          accept(leases, { askedAt, retryAfterMs, count });
+          // Counted from the question: a server that held it open wants to be asked again at once.
+          if (leases.length === 0) restUntil = askedAt.monotonic + retryAfterMs;
+          accept(leases, { askedAt, count });
         } catch (error) {
           underWay -= count;
           if (draining.aborted) break;

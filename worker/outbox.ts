@@ -87,7 +87,7 @@ export function createOutbox(setting: Setting): Outbox {
       backOff.reset();
       alone = false;
       settle(sent, answer.items);
-      setting.accept(answer.leases, { askedAt, retryAfterMs: answer.retryAfterMs, count: leases });
+      setting.accept(answer.leases, { askedAt, count: leases });
     } catch (error) {
       setting.refused(leases);
       if (!closing.signal.aborted) await recover(sent, error);
