@@ -80,10 +80,9 @@ function checkIndex(world: World, slice: Slice): void {
     return;
   }
   const now = nowIn(world);
-  const hold = world.sweep?.holdExpiryUntil ?? 0;
   const due = wakeAt ?? Number.POSITIVE_INFINITY;
   for (const [id, { expiresAt }] of Object.entries(slice.leases)) {
-    if (due > Math.max(expiresAt, hold)) fail(`lease ${id} ends at ${expiresAt}, the sweep looks at ${due}`);
+    if (due > expiresAt) fail(`lease ${id} ends at ${expiresAt}, the sweep looks at ${due}`);
   }
   for (const range of slice.open) {
     if (range.notBefore !== undefined && due > range.notBefore) fail(`nobody wakes task ${range.from}`);
@@ -95,6 +94,7 @@ function checkIndex(world: World, slice: Slice): void {
   const hasRoom = Object.keys(slice.leases).length < slice.cap;
   const isWoken = due <= now;
   if (claimable && hasRoom && !byQueue && !isWoken) fail("claimable work is not in the queue");
+  if (byQueue && !(claimable && hasRoom)) fail("the queue names what can't be claimed");
 }
 
 /** The invariants of the header. */

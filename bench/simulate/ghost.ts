@@ -1,7 +1,8 @@
 import type { ClaimAnswer, Command, Finish, FinishAnswer, RenewAnswer } from "../../functions/domain/commands.ts";
-import type { Slice } from "../../functions/domain/records.ts";
+import { isFresh } from "../../functions/domain/ranges.ts";
+import type { OpenRange, Slice } from "../../functions/domain/records.ts";
 import { assertForeignUntouched } from "./check.ts";
-import { count, eachOf, entriesOf, fail, type Ghost, type World } from "./state.ts";
+import { count, covers, eachOf, entriesOf, fail, type Ghost, nowIn, type World } from "./state.ts";
 
 export const newGhost = (): Ghost => ({
   answers: new Map(),
@@ -19,9 +20,10 @@ export function witness(world: World, seen: Seen): void {
     sawForgery(seen);
     return;
   }
+  if (seen.before.status === "open" && seen.after.status === "expired") sawGivenUp(seen);
   switch (command.kind) {
     case "claim":
-      sawClaim(world, seen.before, command.worker, seen.answer as ClaimAnswer);
+      sawClaim(world, seen, command.worker);
       return;
     case "renew":
       assertForeignUntouched(seen.before, seen.after, command);
@@ -29,10 +31,10 @@ export function witness(world: World, seen: Seen): void {
       return;
     case "finish":
       assertForeignUntouched(seen.before, seen.after, command);
-      sawFinish(world, seen.before, command, seen.answer as FinishAnswer);
+      sawFinish(world, seen, command);
       return;
     case "expire":
-      sawExpire(world, seen.before, seen.after);
+      sawExpire(world, seen, command.holdUntil ?? 0);
       return;
     case "retry":
       if (seen.after !== seen.before) eachOf(seen.before, (position) => world.ghost.losses.delete(position));
@@ -41,6 +43,17 @@ export function witness(world: World, seen: Seen): void {
     case "watch":
       return;
   }
+}
+
+/** --expires gives up what never ran, and nothing else. */
+function sawGivenUp({ before, after, command }: Seen): void {
+  const own = "lease" in command ? command.lease : undefined;
+  for (const id of Object.keys(before.leases)) {
+    const isPoison = after.done.some((entry) => entry.lease === id && entry.end === "poison");
+    if (id !== own && !isPoison) fail(`expired while lease ${id} is live`);
+  }
+  const isOwn = (range: OpenRange) => own !== undefined && range.was?.lease === own;
+  if (before.open.some((range) => !isFresh(range) && !isOwn(range))) fail("expired what has been tried");
 }
 
 function isForged({ ghost }: World, command: Command): boolean {
@@ -55,10 +68,12 @@ function sawForgery({ before, after, answer }: Seen): void {
   if (before !== after || state === "held" || (accepted ?? []).length > 0) fail("a stranger used a lease");
 }
 
-function sawClaim({ ghost }: World, slice: Slice, worker: string, { leases }: ClaimAnswer): void {
-  for (const { lease } of leases) {
-    if (!ghost.claims.has(lease)) ghost.claims.set(lease, { round: slice.round, worker });
-    else if (!slice.leases[lease]) fail(`lease ${lease} was granted twice`);
+function sawClaim({ ghost }: World, { before, answer }: Seen, worker: string): void {
+  for (const granted of (answer as ClaimAnswer).leases) {
+    const { lease, from, upTo } = granted;
+    if (!ghost.claims.has(lease)) ghost.claims.set(lease, { round: before.round, worker });
+    else if (!before.leases[lease]) fail(`lease ${lease} was granted twice`);
+    if (upTo - from > 1 && (ghost.losses.get(from)?.size ?? 0) > 0) fail(`${lease} takes more than one that crashed`);
   }
 }
 
@@ -71,8 +86,10 @@ function sawRenew(world: World, slice: Slice, lease: string, answer: RenewAnswer
   eachOf(answer, (position) => takeBack(world, position, lease));
 }
 
-function sawFinish(world: World, before: Slice, command: Finish, answer: FinishAnswer): void {
+function sawFinish(world: World, seen: Seen, command: Finish): void {
   const { ghost } = world;
+  const { before } = seen;
+  const answer = seen.answer as FinishAnswer;
   const { lease, from, verdicts } = command;
   const known = entriesOf(world, before).filter((entry) => entry.lease === lease && entry.end !== "poison");
   for (const span of answer.accepted) {
@@ -97,10 +114,10 @@ function sawFinish(world: World, before: Slice, command: Finish, answer: FinishA
       count(world, "results lost");
     });
   }
-  if (command.end) sawEnd(world, before, command);
+  if (command.end) sawEnd(world, seen, command);
 }
 
-function sawEnd(world: World, before: Slice, { lease, from, verdicts, end }: Finish): void {
+function sawEnd(world: World, { before, after }: Seen, { lease, from, verdicts, end }: Finish): void {
   const tail = from + verdicts.length;
   const held = [
     ...(before.leases[lease] ? [before.leases[lease]] : []),
@@ -109,19 +126,30 @@ function sawEnd(world: World, before: Slice, { lease, from, verdicts, end }: Fin
   for (const span of held) {
     eachOf(span, (position) => {
       if (position < tail) return;
-      if (end === "vanished" && position === tail) lossesAt(world, position).add(lease);
-      else takeBack(world, position, lease);
+      if (end === "vanished" && position === tail) {
+        lossesAt(world, position).add(lease);
+        sawCrash(world, after, position);
+      } else takeBack(world, position, lease);
     });
   }
 }
 
-function sawExpire(world: World, before: Slice, after: Slice): void {
+function sawExpire(world: World, { before, after }: Seen, holdUntil: number): void {
   for (const [id, lease] of Object.entries(before.leases)) {
     if (after.leases[id]) continue;
     count(world, "leases expired");
-    if (lease.renewed) eachOf(lease, (position) => lossesAt(world, position).add(id));
+    if (holdUntil > nowIn(world)) fail(`lease ${id} expired though the server was away`);
+    if (!lease.renewed) continue;
+    eachOf(lease, (position) => lossesAt(world, position).add(id));
+    if (lease.upTo - lease.from === 1) sawCrash(world, after, lease.from);
   }
   if (after.failed > before.failed) count(world, "tasks poisoned");
+}
+
+/** The task was alone in its lease, so that the loss tells that it was this one. */
+function sawCrash(world: World, after: Slice, position: number): void {
+  if (lossesAt(world, position).size < after.crashLimit) return;
+  if (after.open.some((range) => covers(range, position))) fail(`task ${position} goes on beyond its crash limit`);
 }
 
 function takeBack(world: World, position: number, lease: string): void {

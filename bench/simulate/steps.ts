@@ -1,19 +1,9 @@
 import { slicePlaces } from "../../functions/domain/index-places.ts";
-import { cancelJob, createJob, dueWork, isFinal, live, release, reopen, retryJob } from "../../functions/domain/job.ts";
-import { newCancelledSlice, newSlice, type Terms } from "../../functions/domain/new-slice.ts";
-import { beginSweep } from "../../functions/domain/time.ts";
+import { cancelJob, createJob, isFinal, release, retryJob } from "../../functions/domain/job.ts";
+import type { Terms } from "../../functions/domain/new-slice.ts";
 import { newGhost } from "./ghost.ts";
-import {
-  clockOf,
-  drawIds,
-  entriesOf,
-  nowIn,
-  type SimLease,
-  type SimWorker,
-  sliceIn,
-  slicesIn,
-  type World,
-} from "./state.ts";
+import { drawIds, entriesOf, fail, nowIn, type SimLease, type SimWorker, slicesIn, type World } from "./state.ts";
+import { createSlice, resume, sweep } from "./sweep.ts";
 import {
   claimFor,
   closeTail,
@@ -26,9 +16,8 @@ import {
   runNext,
   workOff,
 } from "./worker.ts";
-import { act, writeJob, writeSlice } from "./world.ts";
+import { act, writeJob } from "./world.ts";
 
-export const SWEEP_PERIOD_MS = 1000;
 const START = 1_800_000_000_000;
 
 export type Shape = { count: number; limit?: number; terms: Omit<Terms, "cap">; workers: number };
@@ -155,8 +144,16 @@ const STEPS = {
   resume: (world) => {
     resume(world);
   },
-  cancel: (world, _, b) => writeJob(world, cancelJob(world.job, world.job.round - (b % 3 === 0 ? 1 : 0), nowIn(world))),
-  retry: (world, _, b) => retry(world, world.job.round - (b % 3 === 0 ? 1 : 0)),
+  cancel: (world) => writeJob(world, cancelJob(world.job, world.job.round, nowIn(world))),
+  retry: (world) => retry(world, world.job.round),
+  /** A duplicate of what the owner asked for before the last retry. */
+  oldWish: (world, a) => {
+    const before = world.job;
+    const round = before.round - 1;
+    if (a % 2 === 0) writeJob(world, cancelJob(before, round, nowIn(world)));
+    else retry(world, round);
+    if (world.job !== before) fail("a wish of an older round was granted again");
+  },
   jump: (world, a) => {
     world.clockOffset += pick(JUMPS, a);
   },
@@ -184,7 +181,19 @@ export const WEIGHTED: readonly StepKind[] = Object.entries({
     vanish: 2,
     die: 1,
   },
-  ...{ forge: 2, watch: 1, release: 3, slowRelease: 3, resume: 4, cancel: 1, retry: 4, jump: 1, backup: 1, restore: 1 },
+  ...{
+    forge: 2,
+    watch: 1,
+    release: 3,
+    slowRelease: 3,
+    resume: 4,
+    cancel: 1,
+    retry: 4,
+    oldWish: 2,
+    jump: 1,
+    backup: 1,
+    restore: 1,
+  },
 } satisfies Record<StepKind, number>).flatMap(([kind, weight]) => Array<StepKind>(weight).fill(kind as StepKind));
 
 export function run(world: World, steps: readonly Step[]): void {
@@ -202,62 +211,6 @@ export function bringToEnd(world: World): void {
     for (const slice of slicesIn(world)) if (slicePlaces(slice).byQueue) workOff(world, worker, slice.number);
   }
   if (!isFinal(world.job)) throw new Error(`violation: no end: ${JSON.stringify(world.job)}`);
-}
-
-export function sweep(world: World): void {
-  const plan = beginSweep(world.sweep, clockOf(world), SWEEP_PERIOD_MS);
-  world.sweep = plan.state;
-  const isDue = (wakeAt: number | undefined) => wakeAt !== undefined && (plan.walkAll || wakeAt <= plan.now);
-  for (const slice of slicesIn(world)) {
-    if (!isDue(slicePlaces(slice).wakeAt)) continue;
-    act(world, slice.number, { kind: "expire", ...(plan.holdUntil && { holdUntil: plan.holdUntil }) });
-  }
-  const { job } = world;
-  if (job.only || !isDue(job.wakeAt)) return;
-  if (dueWork(job) === "abandon") writeJob(world, cancelJob(job, job.round, plan.now));
-  else while (resume(world));
-}
-
-/** One commit of what a due header still lacks; false when there is nothing left to do. */
-function resume(world: World): boolean {
-  const { job } = world;
-  const now = nowIn(world);
-  const numbers = Array.from({ length: job.slices }, (_, number) => number);
-  switch (dueWork(job)) {
-    case "release": {
-      const missing = numbers.find((number) => !world.slices.has(number));
-      if (missing === undefined) writeJob(world, live(job, now));
-      else createSlice(world, missing);
-      return true;
-    }
-    case "cancel": {
-      const next = numbers.find((number) => (sliceIn(world, number)?.status ?? "open") === "open");
-      if (next === undefined) throw new Error("violation: a cancel has nothing to do and is due");
-      const slice = sliceIn(world, next);
-      if (slice) act(world, next, { kind: "cancel", round: slice.round });
-      else writeSlice(world, undefined, newCancelledSlice(job, next, world.terms, now));
-      return true;
-    }
-    case "retry": {
-      for (const slice of world.slices.values()) {
-        const again = reopen(job, slice, entriesOf(world, slice), now);
-        if (!again || "code" in again) continue;
-        for (let position = slice.from; position < slice.upTo; position += 1) world.ghost.losses.delete(position);
-        writeSlice(world, slice, again.slice, again.job);
-        return true;
-      }
-      writeJob(world, live(job, now));
-      return true;
-    }
-    default:
-      return false;
-  }
-}
-
-function createSlice(world: World, number: number): void {
-  const header = world.slowRelease;
-  if (!header || world.slices.has(number)) return;
-  writeSlice(world, undefined, newSlice(header, number, world.terms, nowIn(world)));
 }
 
 function retry(world: World, round: number): void {

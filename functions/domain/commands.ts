@@ -46,7 +46,7 @@ export type Finish = {
   pages?: readonly DoneEntry[];
 };
 
-/** The sweep: `holdUntil`: no lease expires before that time, because the server was away (rule 4). */
+/** The sweep; no lease of a slice that it visits expires before `holdUntil`, because the server was away (rule 4). */
 export type Expire = { kind: "expire"; holdUntil?: number };
 export type Cancel = { kind: "cancel"; round: number };
 /** Reopens the tasks without success in round `round` + 1. */

@@ -6,11 +6,10 @@ import { AVOID_MS, backoffMs, ended, expiryOf, nearestTimer, settle } from "./se
 
 /** The sweep: leases that lapsed go back, `--expires` takes effect, and `wakeAt` moves to the nearest timer (lifecycle.md, rules 3, 14, 15). */
 export const expire: Decide<"expire"> = (slice, command, now) => {
-  const holdUntil = command.holdUntil ?? 0;
   let next: Slice = slice;
   for (const [id, lease] of Object.entries(slice.leases)) {
-    const expiresAt = expiryOf(lease, now);
-    if (expiresAt <= now && holdUntil <= now) next = lose(next, id, lease, now);
+    const expiresAt = Math.max(expiryOf(lease, now), command.holdUntil ?? 0);
+    if (expiresAt <= now) next = lose(next, id, lease, now);
     else if (expiresAt !== lease.expiresAt)
       next = { ...next, leases: { ...next.leases, [id]: { ...lease, expiresAt } } };
   }
@@ -18,7 +17,7 @@ export const expire: Decide<"expire"> = (slice, command, now) => {
   if (open.some((range, i) => range !== next.open[i])) next = { ...next, open };
   if (slice.expiresAt !== undefined && slice.expiresAt <= now && !slice.pastExpiry)
     next = { ...next, pastExpiry: true };
-  return { slice: rewoken(settle(next, now), holdUntil), answer: undefined };
+  return { slice: rewoken(settle(next, now)), answer: undefined };
 };
 
 /** Takes all leases and open tasks away; what was committed before counts (rule 17). Another round: the cancel has been answered by a retry. */
@@ -69,9 +68,9 @@ function lose(slice: Slice, id: string, lease: LiveLease, now: number): Slice {
 }
 
 /** Only here `wakeAt` may move later. */
-function rewoken(slice: Slice, holdUntil: number): Slice {
+function rewoken(slice: Slice): Slice {
   if (slice.status !== "open") return slice;
-  const nearest = nearestTimer(slice, holdUntil);
+  const nearest = nearestTimer(slice);
   if (nearest === slice.wakeAt) return slice;
   const { wakeAt: _, ...rest } = slice;
   return nearest === undefined ? rest : { ...rest, wakeAt: nearest };

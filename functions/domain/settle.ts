@@ -33,9 +33,9 @@ export function ended(slice: Slice, status: "finished" | "failed" | "cancelled" 
   return { ...rest, status, open: [], leases: {}, times: { ...slice.times, endedAt: now } };
 }
 
-/** The nearest time at which the sweep has something to do; `holdUntil`: leases don't expire before (rule 4). */
-export function nearestTimer(slice: Slice, holdUntil = 0): number | undefined {
-  const timers = Object.values(slice.leases).map((lease) => Math.max(lease.expiresAt, holdUntil));
+/** The nearest time at which the sweep has something to do. */
+export function nearestTimer(slice: Slice): number | undefined {
+  const timers = Object.values(slice.leases).map((lease) => lease.expiresAt);
   for (const range of slice.open) if (range.notBefore !== undefined) timers.push(range.notBefore);
   if (slice.expiresAt !== undefined && !slice.pastExpiry && slice.open.some(isFresh)) timers.push(slice.expiresAt);
   return timers.length === 0 ? undefined : Math.min(...timers);
