@@ -6,7 +6,7 @@ import { BLOB_PATH } from "./disk-grant.ts";
 import { readObject } from "./disk-object.ts";
 import { readRange } from "./range.ts";
 
-/** The body of a refused PUT is read to here, so that the client gets to read the answer instead of a reset. */
+/** The body of a refused PUT is read to here at most. */
 const DRAIN_BYTES = 128 * 1024 * 1024;
 
 /** Answers false when the request is not for a blob; else answers the request itself and never throws. */
@@ -65,15 +65,16 @@ function refuse(request: IncomingMessage, response: ServerResponse, error: unkno
   const { status, code, message, hint, details } =
     error instanceof RendtError ? error : new RendtError("internal", "the blob could not be served");
   const body = JSON.stringify({ error: { code, message, hint, details } } satisfies ErrorBody);
-  response
-    .writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(body) })
-    .end(body);
+  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(body) });
+  response.write(body);
+  // The answer is out, but ending it may close the connection, and what then still arrives would reset it and lose the answer.
+  if (request.readableEnded) response.end();
+  else request.once("end", () => response.end());
   let drained = 0;
   request.on("data", (chunk: Buffer) => {
     drained += chunk.length;
     if (drained > DRAIN_BYTES) request.destroy();
   });
-  request.resume();
 }
 
 /** Outputs are strangers' bytes: a browser must save them, never show them as a page of ours. */
