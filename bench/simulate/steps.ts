@@ -203,9 +203,9 @@ export function run(world: World, steps: readonly Step[]): void {
 /** From every state a path to an end without the owner: sweeps and one good worker bring it about. */
 export function bringToEnd(world: World): void {
   const worker: SimWorker = { id: "w-last", leases: new Map() };
-  for (let round = 0; round < 600 && !isFinal(world.job); round += 1) {
+  for (let round = 0; round < 1200 && !isFinal(world.job); round += 1) {
     // Now and then a leap: a delay that was set by a clock that ran ahead is as long as it is.
-    world.realTime += round % 20 === 19 ? 3_600_000 : 30_000;
+    world.realTime += round % 40 === 39 ? 3_600_000 : 15_000;
     if (world.job.phase === "uploading") world.realTime += 86_400_000;
     sweep(world);
     for (const slice of slicesIn(world)) if (slicePlaces(slice).byQueue) workOff(world, worker, slice.number);
