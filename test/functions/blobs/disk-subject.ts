@@ -35,6 +35,7 @@ export async function openDisk(
     folder,
     errors,
     origin: `http://127.0.0.1:${port}`,
+    tellsHash: false,
     names: { expires: "expires", signature: "signature", upload: "upload", part: "part" },
     async close() {
       server.closeAllConnections();

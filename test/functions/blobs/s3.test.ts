@@ -47,6 +47,7 @@ async function openS3(): Promise<Subject> {
     stranger: createS3Blobs({ client: other, bucket, clock }),
     clock: offset,
     origin: endpoint ?? "",
+    tellsHash: true,
     names: { expires: "X-Amz-Expires", signature: "X-Amz-Signature", upload: "uploadId", part: "partNumber" },
     async close() {
       for await (const { Contents } of paginateListObjectsV2({ client }, { Bucket: bucket })) {
