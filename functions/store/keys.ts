@@ -1,5 +1,4 @@
 /** Names of the table that the DynamoDB adapter and cdk share. */
-export const TABLE_ENV = "RENDT_TABLE";
 export const INDEX_BY_QUEUE = "byQueue";
 export const INDEX_BY_DUE = "byDue";
 export const INDEX_BY_OWNER = "byOwner";

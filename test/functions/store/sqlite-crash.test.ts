@@ -1,18 +1,22 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSqliteStore } from "../../../functions/store/sqlite.ts";
 
-const root = fileURLToPath(new URL("../../..", import.meta.url));
+const loader = new URL("../../../scripts/ts.mjs", import.meta.url).href;
+const program = fileURLToPath(new URL("./commit-for-ever.ts", import.meta.url));
+
+type Child = ChildProcessByStdio<null, Readable, null>;
 
 let dir: string;
 let file: string;
-let child: ChildProcess | undefined;
+let child: Child | undefined;
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "rendt-sqlite-"));
@@ -23,16 +27,14 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
+const startCommitting = (first: number): Child =>
+  spawn(process.execPath, ["--import", loader, program, file, `${first}`], { stdio: ["ignore", "pipe", "inherit"] });
+
 /** Lets another process commit from pair `first` on, kills it once `acknowledged` pairs are answered, and tells all that were. */
 async function commitUntilKilled(first: number, acknowledged: number): Promise<number[]> {
-  const program = ["--import", "./scripts/ts.mjs", join("test", "functions", "store", "commit-for-ever.ts")];
-  child = spawn(process.execPath, [...program, file, String(first)], {
-    cwd: root,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  child = startCommitting(first);
   const ended = once(child, "exit");
   const answered: number[] = [];
-  if (!child.stdout) throw new Error("the child has no output");
   for await (const line of createInterface({ input: child.stdout })) {
     if (line !== "open") answered.push(Number(line));
     if (answered.length === acknowledged) child.kill("SIGKILL");
@@ -69,10 +71,8 @@ describe("a server that is killed in the middle of commits", () => {
   });
 
   it("keeps a second one out while it lives, and not a moment longer", async () => {
-    const program = ["--import", "./scripts/ts.mjs", join("test", "functions", "store", "commit-for-ever.ts"), file];
-    child = spawn(process.execPath, program, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+    child = startCommitting(0);
     const ended = once(child, "exit");
-    if (!child.stdout) throw new Error("the child has no output");
     await once(child.stdout, "data");
     child.stdout.resume();
     expect(() => createSqliteStore({ file })).toThrow(
