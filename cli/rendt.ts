@@ -2,4 +2,9 @@
 import { writeSync } from "node:fs";
 
 // Nothing else is loaded for this answer: process.stdout alone would cost a few ms.
-if (process.argv[2] === "--version") writeSync(1, `${RENDT_VERSION}\n`);
+if (process.argv[2] === "--version") {
+  writeSync(1, `${RENDT_VERSION}\n`);
+} else {
+  const { main } = await import("./main.ts");
+  process.exit(await main(process.argv.slice(2)));
+}

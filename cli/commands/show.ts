@@ -1,0 +1,103 @@
+import type { JobView } from "../../contract/job.ts";
+import type { AnswerOf } from "../../contract/operations.ts";
+import type { TaskResult } from "../../contract/result.ts";
+import { outputPages } from "../../sdk/fetch-outputs.ts";
+import type { Call } from "../command.ts";
+import { type Selection, selectOne, tasksOf } from "../selector.ts";
+import { reach, type Server } from "../server.ts";
+import { showCommand, showStatus, showTasks } from "../status.ts";
+import { formatTable, harmless } from "../table.ts";
+import type { Terminal } from "../terminal.ts";
+import { formatAgo, formatDuration, formatSize } from "../units.ts";
+
+export async function run(call: Call): Promise<number> {
+  const { options, terminal, words } = call;
+  const server = reach(call, "submitter");
+  const selection = await selectOne(server.client, words);
+  const answer = await server.client.show({ id: selection.id });
+  if (options.json) {
+    terminal.json(answer);
+    return 0;
+  }
+  for (const line of formatTable(facts(answer, terminal))) terminal.line(line);
+  if (selection.from !== undefined) await showResults(server, selection, terminal);
+  showHistory(answer.history, terminal);
+  return 0;
+}
+
+type Shown = AnswerOf<"show">;
+
+function facts({ job, spec }: Shown, terminal: Terminal): string[][] {
+  const now = Date.now();
+  const rows: [string, string | undefined][] = [
+    ["Job", job.id],
+    ["Name", job.name && harmless(job.name)],
+    ["Status", showStatus(job.status, terminal)],
+    ["Reason", job.reason && harmless(job.reason)],
+    ["Command", harmless(showCommand(spec.command))],
+    ["Tasks", showTasks(job)],
+    ["Created", formatAgo(job.createdAt, now)],
+    ["Started", job.startedAt === undefined ? undefined : formatAgo(job.startedAt, now)],
+    ["Ended", ended(job, now)],
+    ["Running", job.running.map((lease) => showLease(lease, job.count)).join(", ")],
+    ["Tries", job.round > 0 ? `round ${job.round + 1}` : undefined],
+    ...(job.result ? resultFacts(job.result) : []),
+  ];
+  return rows.flatMap(([name, value]) => (value ? [[name, value]] : []));
+}
+
+function ended({ startedAt, endedAt }: JobView, now: number): string | undefined {
+  if (endedAt === undefined) return undefined;
+  const took = startedAt === undefined ? "" : ` (took ${formatDuration(endedAt - startedAt)})`;
+  return formatAgo(endedAt, now) + took;
+}
+
+function showLease({ worker, from, upTo, phase, try: number }: JobView["running"][number], count: number): string {
+  const tasks = count === 1 ? "" : upTo - from === 1 ? `task ${from} ` : `tasks ${from}-${upTo - 1} `;
+  return `${tasks}${phase} on ${worker}${number > 1 ? `, try ${number}` : ""}`;
+}
+
+function resultFacts(result: TaskResult): [string, string | undefined][] {
+  return [
+    ["Exit code", `${result.exitCode}${result.outcome === "exited" ? "" : ` (${result.outcome.replace("_", " ")})`}`],
+    ["Signal", result.signal],
+    ["Why", result.reason && harmless(result.reason)],
+    ["Ran for", formatDuration(result.durationMs)],
+    ["Outputs", describeOutputs(result)],
+    ["Printed", result.log && `${formatSize(result.log.stdoutBytes)} out, ${formatSize(result.log.stderrBytes)} err`],
+  ];
+}
+
+function describeOutputs({ outputs, usage }: TaskResult): string | undefined {
+  if (!outputs) return undefined;
+  if ("stored" in outputs)
+    return usage?.outputBytes === undefined ? "many files" : `many files, ${formatSize(usage.outputBytes)}`;
+  const files = outputs.manifest.entries.filter((entry) => entry.kind === "file");
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  return `${files.length} ${files.length === 1 ? "file" : "files"}, ${formatSize(bytes)}`;
+}
+
+async function showResults(server: Server, selection: Selection, terminal: Terminal): Promise<void> {
+  const rows: string[][] = [["TASK", "OUTCOME", "CODE", "TIME", "OUTPUTS", "WHY"]];
+  for await (const { items } of outputPages(server, tasksOf(selection))) {
+    for (const { index, result } of items) {
+      const { outcome, exitCode, durationMs, reason = "" } = result;
+      const told = [formatDuration(durationMs), describeOutputs(result) ?? "", harmless(reason)];
+      rows.push([`${index}`, outcome, `${exitCode}`, ...told]);
+    }
+  }
+  terminal.line("");
+  for (const line of formatTable(rows)) terminal.line(line);
+}
+
+function showHistory(history: Shown["history"], terminal: Terminal): void {
+  if (history.length === 0) return;
+  const rows = history.map(({ at, what, worker, detail }) => [
+    new Date(at).toISOString().slice(11, 19),
+    what,
+    worker ?? "",
+    harmless(detail ?? ""),
+  ]);
+  terminal.line("\nHistory (UTC)");
+  for (const line of formatTable(rows)) terminal.line(`  ${line}`);
+}

@@ -1,0 +1,18 @@
+import type { Call } from "../../command.ts";
+import { fetchInto } from "../../fetch.ts";
+import { getJobs } from "../../jobs.ts";
+import { reach } from "../../server.ts";
+import { formatSize } from "../../units.ts";
+
+export async function run(call: Call): Promise<number> {
+  const { options, terminal } = call;
+  const [id = ""] = call.words;
+  const server = reach(call, "submitter");
+  const [job] = await getJobs(server.client, [id]);
+  const into = options.to ?? ".";
+  const apart = (job?.count ?? 1) > 1;
+  const placed = await fetchInto(server, { id }, { into, apart, force: options.force, call });
+  if (options.json) terminal.json({ id, folder: into, ...placed });
+  else terminal.line(`${id}  ${placed.files} files, ${formatSize(placed.bytes)} in ${into}`);
+  return 0;
+}

@@ -1,0 +1,30 @@
+import { MAX_HOLD_MS } from "../../../contract/limits.ts";
+import type { Call } from "../../command.ts";
+import { Failure } from "../../failure.ts";
+import { reach } from "../../server.ts";
+import { showCommand } from "../../status.ts";
+import { grantedFiles, showGrants } from "../../step/show-grants.ts";
+import { keepWork, workerHere } from "../../step/work.ts";
+import { harmless } from "../../table.ts";
+
+export async function run(call: Call): Promise<number> {
+  const { options, terminal } = call;
+  const [id = ""] = call.words;
+  const { client } = reach(call, "worker");
+  const worker = workerHere();
+  await client.register(worker);
+  const { leases } = await client.claim({ worker: worker.id, leases: 1, job: id, holdMs: MAX_HOLD_MS });
+  const [lease] = leases;
+  if (!lease)
+    throw new Failure("not_available", `${id} can't be claimed now`, {
+      hint: "`rendt step get` lists the jobs that can",
+    });
+  keepWork(id, { worker: worker.id, lease, downloaded: false });
+  if (options.json) terminal.json(lease);
+  else {
+    terminal.line(`${id}  lease ${lease.id}, try ${lease.try}`);
+    terminal.line(harmless(showCommand(lease.spec.command)));
+    showGrants(grantedFiles(lease.spec.inputs, lease.grants), terminal);
+  }
+  return 0;
+}

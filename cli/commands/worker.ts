@@ -1,0 +1,40 @@
+import { join } from "node:path";
+import { RendtError } from "../../contract/errors.ts";
+import { foldersOf } from "../../sdk/profile.ts";
+import { startWorker } from "../../worker/main.ts";
+import type { Call } from "../command.ts";
+import { onInterrupt } from "../interrupt.ts";
+import { addressOf } from "../server.ts";
+
+/** Works until told to stop: the first TERM or Ctrl-C drains, the second ends what runs. As a child of `rendt up` it ends with its parent. */
+export async function run(call: Call): Promise<number> {
+  const { options, environment, terminal } = call;
+  const { url, token, pin } = addressOf(call, "worker");
+  if (token === undefined) throw new RendtError("no_token", `there is no worker token for ${url}`);
+  const notice = (text: string) => terminal.say(`worker: ${text}`);
+  const worker = await startWorker({
+    url,
+    token,
+    pin,
+    state: options.dir ?? join(foldersOf(environment).data, "worker"),
+    once: options.once,
+    slots: options.slots,
+    name: options.name,
+    notice,
+  });
+  const interrupts = onInterrupt((count) => {
+    if (count > 1) return worker.cancel();
+    notice("draining: what runs goes on to its end; once more ends it");
+    worker.stop();
+  });
+  process.once("disconnect", () => worker.cancel());
+  try {
+    await worker.ready;
+    notice(`${worker.id} works for ${url}`);
+    await worker.done;
+    return 0;
+  } finally {
+    interrupts.release();
+    if (process.connected) process.disconnect();
+  }
+}

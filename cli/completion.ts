@@ -1,0 +1,144 @@
+import type { Command } from "./command.ts";
+import { type OptionName, optionOf } from "./options.ts";
+import { EVERYWHERE } from "./parse.ts";
+
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+export type Shell = (typeof SHELLS)[number];
+
+/** A completion script made from the table: commands, their options, and ids of recent jobs where one is wanted. */
+export function completionScript(shell: Shell, commands: readonly Command[]): string {
+  if (shell === "bash") return bash(commands);
+  if (shell === "zsh") return zsh(commands);
+  return fish(commands);
+}
+
+const optionsOf = (command: Command): OptionName[] => [...(command.options ?? []), ...EVERYWHERE];
+const flagsOf = (command: Command): string[] =>
+  optionsOf(command).flatMap((name) => {
+    const { short } = optionOf(name);
+    return short ? [`--${name}`, `-${short}`] : [`--${name}`];
+  });
+const takesJobs = ({ words }: Command): boolean => /\b(SEL|ID)\b/.test(words?.usage ?? "");
+const firstWords = (commands: readonly Command[]): string[] => [
+  ...new Set(commands.map(({ name }) => name.split(" ")[0] ?? "")),
+];
+const families = (commands: readonly Command[]): Map<string, string[]> => {
+  const found = new Map<string, string[]>();
+  for (const { name } of commands) {
+    const [family = "", verb] = name.split(" ");
+    if (verb) found.set(family, [...(found.get(family) ?? []), verb]);
+  }
+  return found;
+};
+
+function bash(commands: readonly Command[]): string {
+  return `# bash completion of rendt: source <(rendt completion bash)
+_rendt() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" command="\${COMP_WORDS[1]}" words="" options="" jobs="" word
+  COMPREPLY=()
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    if [ "$word" = -- ]; then COMPREPLY=($(compgen -f -- "$current")); return; fi
+  done
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W "${firstWords(commands).join(" ")} --help --version" -- "$current")); return
+  fi
+  case "$command" in ${[...families(commands).keys()].join("|")})
+    if [ "$COMP_CWORD" -eq 2 ]; then
+      case "$command" in
+${familyCases(commands, "        ", 'words="', '"')}
+      esac
+      COMPREPLY=($(compgen -W "$words --help" -- "$current")); return
+    fi
+    command="$command \${COMP_WORDS[2]}" ;;
+  esac
+  case "$command" in
+${commandCases(commands)}
+    *) return ;;
+  esac
+  if [[ "$current" == -* ]]; then COMPREPLY=($(compgen -W "$options" -- "$current")); return; fi
+  if [ -n "$jobs" ]; then words="$words last $(rendt list -q --limit 50 2>/dev/null)"; fi
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  if [ -z "$jobs" ]; then COMPREPLY+=($(compgen -f -- "$current")); fi
+}
+complete -o filenames -F _rendt rendt
+`;
+}
+
+function zsh(commands: readonly Command[]): string {
+  return `#compdef rendt
+# zsh completion of rendt: source <(rendt completion zsh)
+_rendt() {
+  local command="\${words[2]}" choices="" options="" jobs=""
+  if (( \${words[(I)--]} > 0 && \${words[(I)--]} < CURRENT )); then _files; return; fi
+  if (( CURRENT == 2 )); then compadd -- ${firstWords(commands).join(" ")} --help --version; return; fi
+  case "$command" in ${[...families(commands).keys()].join("|")})
+    if (( CURRENT == 3 )); then
+      case "$command" in
+${familyCases(commands, "        ", "compadd -- ", " --help")}
+      esac
+      return
+    fi
+    command="$command \${words[3]}" ;;
+  esac
+  case "$command" in
+${commandCases(commands).replaceAll("words=", "choices=")}
+    *) return ;;
+  esac
+  if [[ "\${words[CURRENT]}" == -* ]]; then compadd -- \${=options}; return; fi
+  if [[ -n "$jobs" ]]; then choices="$choices last $(rendt list -q --limit 50 2>/dev/null)"; fi
+  if [[ -n "$choices" ]]; then compadd -- \${=choices}; fi
+  if [[ -z "$jobs" ]]; then _files; fi
+}
+compdef _rendt rendt
+`;
+}
+
+function familyCases(commands: readonly Command[], indent: string, before: string, after: string): string {
+  const cases = [...families(commands)].map(
+    ([family, verbs]) => `${indent}${family}) ${before}${verbs.join(" ")}${after} ;;`,
+  );
+  return cases.join("\n");
+}
+
+function commandCases(commands: readonly Command[]): string {
+  const cases = commands.map((command) => {
+    const jobs = takesJobs(command) ? "yes" : "";
+    return `    "${command.name}") options="${flagsOf(command).join(" ")}" jobs="${jobs}" words="${choices(command)}" ;;`;
+  });
+  return cases.join("\n");
+}
+
+const choices = ({ words }: Command): string =>
+  /^[a-z]+(\|[a-z]+)+$/.test(words?.usage ?? "") ? (words?.usage ?? "").replaceAll("|", " ") : "";
+
+function fish(commands: readonly Command[]): string {
+  const quoted = (text: string) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+  const lines = ["# fish completion of rendt: rendt completion fish | source"];
+  for (const command of commands) {
+    const [first = "", second] = command.name.split(" ");
+    const seen = second
+      ? `__fish_seen_subcommand_from ${first}; and __fish_seen_subcommand_from ${second}`
+      : `__fish_seen_subcommand_from ${first}`;
+    if (second) {
+      const unseen = `__fish_seen_subcommand_from ${first}; and not __fish_seen_subcommand_from ${families(commands).get(first)?.join(" ")}`;
+      lines.push(`complete -c rendt -n ${quoted(unseen)} -f -a ${second} -d ${quoted(command.summary)}`);
+    } else {
+      lines.push(`complete -c rendt -n __fish_use_subcommand -f -a ${first} -d ${quoted(command.summary)}`);
+    }
+    for (const name of optionsOf(command)) {
+      const { short, kind, summary } = optionOf(name);
+      const letter = short ? ` -s ${short}` : "";
+      const help = command.meanings?.[name]?.summary ?? summary;
+      lines.push(
+        `complete -c rendt -n ${quoted(seen)}${letter} -l ${name}${kind === "flag" ? "" : " -r"} -d ${quoted(help)}`,
+      );
+    }
+    if (takesJobs(command))
+      lines.push(`complete -c rendt -n ${quoted(seen)} -f -a '(rendt list -q --limit 50 2>/dev/null) last'`);
+    for (const choice of choices(command).split(" ").filter(Boolean))
+      lines.push(`complete -c rendt -n ${quoted(seen)} -f -a ${choice}`);
+  }
+  for (const family of families(commands).keys())
+    lines.push(`complete -c rendt -n __fish_use_subcommand -f -a ${family}`);
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,128 @@
+/** What an option's value is read as; the type of each stands in `OptionTypes`. */
+export type OptionTypes = {
+  flag: boolean;
+  text: string;
+  texts: string[];
+  int: number;
+  duration: number;
+  size: number;
+  codes: number[];
+};
+
+export type Option = {
+  kind: keyof OptionTypes;
+  summary: string;
+  /** What stands for the value in help. */
+  value?: string;
+  short?: string;
+  min?: number;
+  max?: number;
+  choices?: readonly string[];
+};
+
+/** Every option of every command, once: its words, how its value is read, and its help. Durations are ms, sizes bytes. */
+export const OPTIONS = {
+  input: { kind: "texts", short: "i", value: "SRC[=DEST]", summary: "send a file, folder or glob (repeatable)" },
+  exclude: { kind: "texts", value: "GLOB", summary: "leave these out of folders that are sent (repeatable)" },
+  output: { kind: "texts", short: "o", value: "GLOB", summary: "bring these files back (repeatable)" },
+  script: { kind: "text", value: "FILE", summary: "send this script and run it; #RENDT lines at its top hold options" },
+  name: { kind: "text", value: "NAME", summary: "a name for people" },
+  env: { kind: "texts", value: "K[=V]", summary: "set an environment variable, or pass on one of yours (repeatable)" },
+  "env-file": { kind: "texts", value: "FILE", summary: "environment variables, one K=V per line (repeatable)" },
+  stdin: { kind: "text", value: "FILE|-", summary: "what standard input of the command reads" },
+  timeout: { kind: "duration", value: "TIME", min: 1, summary: "stop a task that runs longer" },
+  "wait-timeout": { kind: "duration", value: "TIME", summary: "wait no longer than this; the job goes on" },
+  retries: { kind: "int", value: "N", min: 0, summary: "run a failed task again, up to N times" },
+  "retry-on": { kind: "codes", value: "CODES", summary: "retry only after these exit codes: 1,75" },
+  "success-codes": { kind: "codes", value: "CODES", summary: "exit codes that count as success: 0,3" },
+  "crash-limit": { kind: "int", value: "N", min: 1, summary: "give up after N workers were lost in the middle of it" },
+  priority: { kind: "int", value: "SECONDS", summary: "a head start before other jobs, in seconds" },
+  delay: { kind: "duration", value: "TIME", summary: "don't start earlier than this from now" },
+  expires: { kind: "duration", value: "TIME", min: 1000, summary: "give up waiting for a worker after this" },
+  key: { kind: "text", value: "KEY", summary: "the same key never makes a second job" },
+  keep: { kind: "duration", value: "TIME", summary: "how long results are kept after the end" },
+  array: { kind: "text", value: "A-B[:STEP][%M]", summary: "one task per number, at most M at once" },
+  each: { kind: "texts", value: "ITEM", summary: "one task per item, which replaces {} (repeatable)" },
+  "each-line": { kind: "text", value: "FILE|-", summary: "one task per line" },
+  "each-file": { kind: "text", value: "GLOB", summary: "one task per file; the files are sent" },
+  "from-json": { kind: "text", value: "FILE|-", summary: "one task per element of a JSON array" },
+  "no-outputs-on-failure": { kind: "flag", summary: "bring nothing back from tasks that failed" },
+  queue: { kind: "text", value: "QUEUE", summary: "the queue to wait in" },
+  file: { kind: "text", value: "FILE", summary: "a job file (TOML) with these same words" },
+  wait: { kind: "flag", summary: "wait until the job ends" },
+  get: { kind: "text", value: "DIR", summary: "fetch the outputs into DIR once the job ended" },
+  force: { kind: "flag", summary: "overwrite files that are in the way" },
+  "dry-run": { kind: "flag", summary: "print the job that would be sent, send nothing" },
+
+  follow: { kind: "flag", short: "f", summary: "show what the job prints, until it ends" },
+  status: { kind: "text", value: "STATUS", summary: "only jobs of this status" },
+  limit: { kind: "int", value: "N", min: 1, max: 100_000, summary: "at most N" },
+  "all-accounts": { kind: "flag", summary: "jobs of all accounts (admin token)" },
+  watch: { kind: "flag", summary: "show again whenever something changes" },
+  any: { kind: "flag", summary: "the first that ends is enough" },
+  tail: { kind: "int", value: "N", min: 0, summary: "only the last N lines of each stream" },
+  stdout: { kind: "flag", summary: "standard output only" },
+  stderr: { kind: "flag", summary: "standard error only" },
+  try: { kind: "int", value: "N", min: 1, summary: "of try N instead of the last" },
+  timestamps: { kind: "flag", summary: "begin each line with its time" },
+  to: { kind: "text", value: "DIR", summary: "download into DIR" },
+  failed: { kind: "flag", summary: "only jobs that failed; leave the others alone" },
+
+  dir: { kind: "text", value: "DIR", summary: "where the server keeps everything" },
+  listen: { kind: "text", value: "HOST:PORT", summary: "where the server listens" },
+  "no-worker": { kind: "flag", summary: "start the server only" },
+  slots: { kind: "int", value: "N", min: 1, max: 1024, summary: "how many tasks run at once" },
+  "tls-cert": { kind: "text", value: "FILE", summary: "certificate chain (PEM) to serve HTTPS" },
+  "tls-key": { kind: "text", value: "FILE", summary: "private key (PEM) of the certificate" },
+  insecure: { kind: "flag", summary: "allow plain HTTP off this machine" },
+  "max-disk": { kind: "size", value: "SIZE", min: 1, summary: "refuse uploads beyond this much stored data" },
+  sandbox: { kind: "text", value: "LEVEL", choices: ["none"], summary: "how tasks are shut in" },
+  once: { kind: "flag", summary: "stop after the first piece of work" },
+
+  url: { kind: "text", value: "URL", summary: "the server, instead of the profile's" },
+  "token-file": { kind: "text", value: "FILE", summary: "read the token from FILE (mode 0600)" },
+  profile: { kind: "text", value: "NAME", summary: "the profile to use" },
+  json: { kind: "flag", summary: "print the server's answer as JSON" },
+  quiet: { kind: "flag", short: "q", summary: "print ids only" },
+  help: { kind: "flag", short: "h", summary: "show this help" },
+} as const satisfies Record<string, Option>;
+
+export type OptionName = keyof typeof OPTIONS;
+/** Values by option; an option that was not given is absent. */
+export type Values = { [N in OptionName]?: OptionTypes[(typeof OPTIONS)[N]["kind"]] };
+
+export const isOptionName = (name: string): name is OptionName => Object.hasOwn(OPTIONS, name);
+/** The same row under the general type, whose optional fields can be asked for. */
+export const optionOf = (name: OptionName): Option => OPTIONS[name];
+
+/** Options that describe a job: also the words of job files and of #RENDT lines. */
+export const JOB_OPTIONS = [
+  "input",
+  "exclude",
+  "output",
+  "script",
+  "name",
+  "env",
+  "env-file",
+  "stdin",
+  "timeout",
+  "wait-timeout",
+  "retries",
+  "retry-on",
+  "success-codes",
+  "crash-limit",
+  "priority",
+  "delay",
+  "expires",
+  "key",
+  "keep",
+  "array",
+  "each",
+  "each-line",
+  "each-file",
+  "from-json",
+  "no-outputs-on-failure",
+  "queue",
+  "get",
+  "force",
+] as const satisfies readonly OptionName[];

@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { parseArguments } from "../../cli/parse.ts";
+
+const allowed = ["input", "name", "quiet", "json", "follow", "timeout", "retries", "success-codes", "sandbox"] as const;
+const parse = (...args: string[]) => parseArguments(args, allowed);
+
+describe("a command line", () => {
+  it("keeps everything after -- as it is", () => {
+    const { words, command, values, mistakes } = parse("-q", "last", "--", "sh", "-c", "--name", "--", "é 🎉\n");
+    expect({ words, command, values, mistakes }).toEqual({
+      words: ["last"],
+      command: ["sh", "-c", "--name", "--", "é 🎉\n"],
+      values: { quiet: true },
+      mistakes: [],
+    });
+  });
+
+  it.each([
+    [["--name", "x"], { name: "x" }],
+    [["--name=x=y"], { name: "x=y" }],
+    [["--name="], { name: "" }],
+    [["-i", "a", "-ib", "--input", "c"], { input: ["a", "b", "c"] }],
+    [["-qf"], { quiet: true, follow: true }],
+    [["-qi", "a"], { quiet: true, input: ["a"] }],
+    [["--name", "x", "--name", "y"], { name: "y" }],
+    [["--retries", "3"], { retries: 3 }],
+    [["--timeout", "1h30m"], { timeout: 5_400_000 }],
+    [["--success-codes", "0,3"], { "success-codes": [0, 3] }],
+    [["--name", "-x"], { name: "-x" }],
+  ])("%j is read", (args, values) => expect(parse(...args)).toMatchObject({ values, mistakes: [] }));
+
+  it("takes a lone dash and negative numbers as words", () => {
+    expect(parse("-", "-5").words).toEqual(["-", "-5"]);
+  });
+
+  it.each([
+    [["--nmae", "x"], "unknown option --nmae; did you mean --name?"],
+    [["--xyzzy"], "unknown option --xyzzy"],
+    [["-z"], "unknown option -z"],
+    [["--json=yes"], '--json takes no value, but got "yes"'],
+    [["--name"], "--name needs a value: NAME"],
+    [["--name", "--", "x"], "--name needs a value: NAME"],
+    [["--retries", "many"], '--retries "many": use a whole number'],
+    [["--retries", "-1"], '--retries "-1": use 0 or more'],
+    [["--timeout", "5x"], '--timeout "5x": use a time such as 90s, 10m, 1h30m or 2d'],
+    [["--timeout", "0"], '--timeout "0": use 1 ms or more'],
+    [["--success-codes", "0,300"], '--success-codes "0,300": use exit codes from 0 to 255, such as 0,3'],
+    [["--sandbox", "iron"], '--sandbox "iron": use none'],
+  ])("%j is refused: %s", (args, mistake) => expect(parse(...args).mistakes[0]).toBe(mistake));
+
+  it("tells all mistakes together", () => {
+    expect(parse("--retries", "x", "--bogus", "--timeout").mistakes).toHaveLength(3);
+  });
+});
