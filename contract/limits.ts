@@ -8,8 +8,11 @@ export const MAX_JSON_DEPTH = 32;
 
 /** Largest spec (or result document) kept in the store; a longer result list is split over several finishes. */
 export const MAX_DOCUMENT_BYTES = 256 * 1024;
-/** A record at most this long costs one DynamoDB write unit; what would push it over goes into a document. */
-export const INLINE_RECORD_BYTES = 1024;
+/**
+ * A record whose JSON is at most this long costs one DynamoDB write unit (1,024 bytes, of which keys and attribute names take up to
+ * 224); what would push it over goes into a document.
+ */
+export const INLINE_RECORD_BYTES = 800;
 
 export const MAX_CREATE_JOBS = 100;
 export const MAX_GET_JOBS = 100;

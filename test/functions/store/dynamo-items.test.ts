@@ -1,5 +1,6 @@
 import { type DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { INLINE_RECORD_BYTES } from "../../../contract/limits.ts";
 import { createDynamoStore } from "../../../functions/store/dynamo.ts";
 import type { Store } from "../../../functions/store/port.ts";
 import { type Dynamo, startDynamo } from "./dynamo-server.ts";
@@ -68,6 +69,28 @@ describe("the items of the table", () => {
     const { wakeAt: _, ...final } = slice;
     await store.commit([nextSlice({ ...final, status: "finished", open: [] })]);
     expect(await attributes()).toMatchObject({ "job#j1": sorted("opk", "osk"), "slice#j2.0": always });
+  });
+
+  it("cost one write unit as long as the record is short enough to be kept inline", async () => {
+    const [owner, ms] = ["a0123456789ab", 1_700_000_000_000];
+    const job = aLiveJob("j0123456789ab", {
+      owner,
+      queue: owner,
+      class: "c0123456789ab",
+      order: ms,
+      wakeAt: ms,
+      name: "",
+    });
+    const room = INLINE_RECORD_BYTES - Buffer.byteLength(JSON.stringify({ ...job, times: { createdAt: ms } }));
+    await store.commit([newJob({ ...job, times: { createdAt: ms }, name: "x".repeat(room) })]);
+    const { Items = [] } = await client.send(new ScanCommand({ TableName: table }));
+    const item = Items.find(({ pk }) => pk?.S === "job#j0123456789ab");
+    expect(Buffer.byteLength(item?.["body"]?.S ?? "")).toBe(INLINE_RECORD_BYTES);
+    // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    const sizes = Object.entries(item ?? {}).map(
+      ([name, { S = "", N = "" }]) => name.length + Buffer.byteLength(S) + N.length,
+    );
+    expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(1024);
   });
 
   it("of a log carry the time at which DynamoDB may drop them, in seconds", async () => {
