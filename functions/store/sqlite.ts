@@ -1,5 +1,3 @@
-import type Database from "libsql";
-import * as z from "zod";
 import { RendtError } from "../../contract/errors.ts";
 import type { Kind, RecordOf } from "../domain/records.ts";
 import { assertBooking } from "./account.ts";
@@ -12,7 +10,7 @@ import type { Store } from "./port.ts";
 import { planWrites, readRecord, type Write } from "./record.ts";
 import { writeBackup } from "./sqlite-backup.ts";
 import { explainFailure, openDatabase } from "./sqlite-open.ts";
-import { SQL } from "./sqlite-schema.ts";
+import { prepareRows, prepareRuns } from "./sqlite-statements.ts";
 import { createWriter } from "./sqlite-writer.ts";
 
 /** The embedded store can also write a backup of itself, whole and consistent, while it works. */
@@ -42,26 +40,6 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
     }
   }
 
-  function apply({ kind, id, put }: Write): void {
-    if (put === undefined) {
-      run.remove([kind, id]);
-      return;
-    }
-    const { queue, due, owner } = put.places;
-    run.put([
-      kind,
-      id,
-      put.version,
-      put.body,
-      queue?.queue ?? null,
-      queue?.class ?? null,
-      queue?.sort ?? null,
-      due ?? null,
-      owner?.account ?? null,
-      owner?.sort ?? null,
-    ]);
-  }
-
   const holds = ({ kind, id, expect }: Write) => (rows.version.get([kind, id])?.version ?? "absent") === expect;
 
   return {
@@ -79,7 +57,7 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
       const writes = planWrites(changes);
       return writer.write(() => {
         if (!writes.every(holds)) return "conflict";
-        for (const write of writes) apply(write);
+        for (const write of writes) run.write(write);
         return "ok";
       });
     },
@@ -165,50 +143,3 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
 }
 
 const sortOf = (row: { sort: string }): string => row.sort;
-
-function prepareRows(db: Database.Database) {
-  const rows = <T>(sql: string, schema: z.ZodType<T>) => {
-    const statement = db.prepare(sql);
-    return {
-      get(values: unknown[]): T | undefined {
-        const row = statement.get(values);
-        return row === undefined ? undefined : schema.parse(row);
-      },
-      all: (values: unknown[]): T[] => statement.all(values).map((row) => schema.parse(row)),
-    };
-  };
-  const sort = z.object({ sort: z.string() });
-  const listed = z.object({ id: z.string(), body: z.string(), sort: z.string() });
-  const bytes = z.instanceof(ArrayBuffer).transform((buffer) => new Uint8Array(buffer));
-  return {
-    record: rows(SQL.get, z.object({ body: z.string() })),
-    version: rows(SQL.version, z.object({ version: z.int() })),
-    document: rows(SQL.getDocument, z.object({ text: z.string() })),
-    listOwn: rows(SQL.listOwn, listed),
-    listAll: rows(SQL.listAll, listed),
-    claimable: rows(SQL.findClaimable, sort),
-    due: rows(SQL.findDue, sort),
-    nextClass: rows(SQL.nextClass, z.object({ class: z.string() })),
-    account: rows(SQL.getAccount, z.object({ virtualTime: z.int() })),
-    chunks: rows(SQL.readChunks, z.object({ offset: z.int(), data: bytes })),
-  };
-}
-
-function prepareRuns(db: Database.Database) {
-  const run = (sql: string) => {
-    const statement = db.prepare(sql);
-    return (values: unknown[]): void => {
-      statement.run(values);
-    };
-  };
-  return {
-    put: run(SQL.put),
-    remove: run(SQL.remove),
-    putDocument: run(SQL.putDocument),
-    removeDocuments: run(SQL.removeDocuments),
-    putAccount: run(SQL.putAccount),
-    putChunk: run(SQL.putChunk),
-    removeChunks: run(SQL.removeChunks),
-    dropChunks: run(SQL.dropChunks),
-  };
-}
