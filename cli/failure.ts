@@ -4,6 +4,7 @@ export type FailureCode =
   | "waited_too_long"
   | "broken_setup"
   | "not_your_lease"
+  | "lease_lost"
   | "inputs_missing"
   | "outputs_not_ready"
   | "outputs_missing"

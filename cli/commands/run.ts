@@ -11,6 +11,7 @@ import { sendJob } from "../job/send.ts";
 import { unsentFiles } from "../job/unsent.ts";
 import { reach, type Server } from "../server.ts";
 import { showStatus } from "../status.ts";
+import { harmless } from "../table.ts";
 import { waitForJobs } from "../wait-for.ts";
 
 export async function run(call: Call): Promise<number> {
@@ -63,8 +64,7 @@ async function accompany(call: Call, { job: { id }, description }: Sent): Promis
   try {
     const job = await toItsEnd(server, { id, description, signal: detached.signal }, terminal);
     if (interrupts.count > 0 && job.status === "cancelled") return RUN_EXIT.interrupted;
-    if (job.status !== "finished")
-      terminal.say(`rendt: ${id} ${showStatus(job.status, terminal)}${job.reason ? `: ${job.reason}` : ""}`);
+    if (job.status !== "finished" && job.result?.outcome !== "exited") tellEnd(job, terminal);
     await fetchResults(server, { job, description, call });
     return await exitOfRun(server, job);
   } catch (error) {
@@ -75,6 +75,11 @@ async function accompany(call: Call, { job: { id }, description }: Sent): Promis
     interrupts.release();
     server.close();
   }
+}
+
+/** What the command printed does not say that it was stopped or never began. */
+function tellEnd({ id, status, reason }: JobView, terminal: Call["terminal"]): void {
+  terminal.say(`rendt: ${id} ${showStatus(status, terminal)}${reason ? `: ${harmless(reason)}` : ""}`);
 }
 
 type Following = { id: string; description: Description; signal: AbortSignal };

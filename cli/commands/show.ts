@@ -1,4 +1,4 @@
-import type { JobView } from "../../contract/job.ts";
+import { ENDED, type JobView } from "../../contract/job.ts";
 import type { AnswerOf } from "../../contract/operations.ts";
 import type { TaskResult } from "../../contract/result.ts";
 import { outputPages } from "../../sdk/fetch-outputs.ts";
@@ -19,7 +19,8 @@ export async function run(call: Call): Promise<number> {
     terminal.json(answer);
     return 0;
   }
-  for (const line of formatTable(facts(answer, terminal))) terminal.line(line);
+  const result = answer.job.count === 1 ? await resultOf(server, answer.job) : undefined;
+  for (const line of formatTable(facts(answer, result, terminal))) terminal.line(line);
   if (selection.from !== undefined) await showResults(server, selection, terminal);
   showHistory(answer.history, terminal);
   return 0;
@@ -27,7 +28,14 @@ export async function run(call: Call): Promise<number> {
 
 type Shown = AnswerOf<"show">;
 
-function facts({ job, spec }: Shown, terminal: Terminal): string[][] {
+/** The view tells how it ended, the operation `outputs` what it returned and printed. */
+async function resultOf(server: Server, { id, status, result }: JobView): Promise<TaskResult | undefined> {
+  if (!ENDED.has(status) || !result) return result;
+  for await (const { items } of outputPages(server, { id })) return items[0]?.result ?? result;
+  return result;
+}
+
+function facts({ job, spec }: Shown, result: TaskResult | undefined, terminal: Terminal): string[][] {
   const now = Date.now();
   const rows: [string, string | undefined][] = [
     ["Job", job.id],
@@ -41,7 +49,7 @@ function facts({ job, spec }: Shown, terminal: Terminal): string[][] {
     ["Ended", ended(job, now)],
     ["Running", job.running.map((lease) => showLease(lease, job.count)).join(", ")],
     ["Tries", job.round > 0 ? `round ${job.round + 1}` : undefined],
-    ...(job.result ? resultFacts(job.result) : []),
+    ...(result ? resultFacts(result) : []),
   ];
   return rows.flatMap(([name, value]) => (value ? [[name, value]] : []));
 }

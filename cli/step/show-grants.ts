@@ -1,5 +1,7 @@
 import type { Grant } from "../../contract/grant.ts";
 import type { BlobRef, Tree } from "../../contract/manifest.ts";
+import { resolveGrantUrl } from "../../files/transfer.ts";
+import type { Server } from "../server.ts";
 import { formatTable, harmless } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 import { formatDuration, formatSize } from "../units.ts";
@@ -28,17 +30,17 @@ export function grantedFiles(tree: Tree | undefined, grants: Readonly<Record<str
 }
 
 /** A line per file: its size, its path, and what the grant for it allows. */
-export function showGrants(files: readonly GrantedFile[], terminal: Terminal): void {
-  const rows = files.map(({ path, size, grant }) => [formatSize(size), harmless(path), describe(grant)]);
+export function showGrants(files: readonly GrantedFile[], { url }: Pick<Server, "url">, terminal: Terminal): void {
+  const rows = files.map(({ path, size, grant }) => [formatSize(size), harmless(path), describe(grant, url)]);
   for (const line of formatTable(rows)) terminal.line(line);
 }
 
-function describe(grant: Grant | undefined): string {
+function describe(grant: Grant | undefined, server: string): string {
   switch (grant?.kind) {
     case undefined:
       return "";
     case "one":
-      return `${grant.method} for ${formatDuration(Math.max(0, grant.expiresAt - Date.now()))}: ${grant.url}`;
+      return `${grant.method} for ${formatDuration(Math.max(0, grant.expiresAt - Date.now()))}: ${resolveGrantUrl(server, grant.url)}`;
     case "parts":
       return `PUT in parts of ${formatSize(grant.partSize)}`;
     case "held":

@@ -1,10 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { arch, cpus, hostname, platform, totalmem } from "node:os";
+import { jobId } from "../../contract/job.ts";
 import type { WorkerInfo } from "../../contract/worker.ts";
-import { Failure } from "../failure.ts";
+import { Failure, usage } from "../failure.ts";
 import { identity, readState, type Working, working, writeState } from "./state.ts";
 
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/** The id that a worker's verb names; workers can't list jobs, so nothing shorter is understood. */
+export function readId(words: readonly string[]): string {
+  const [id = ""] = words;
+  if (jobId.safeParse(id).success) return id;
+  throw usage(`${JSON.stringify(id)} is no job id`, "`rendt step get` lists the ids of jobs that can be claimed");
+}
 
 /** This folder as a worker: one slot, the same id for every verb. */
 export function workerHere(): WorkerInfo {
@@ -33,9 +41,15 @@ export function workOn(id: string): Working {
   throw new Failure("not_your_lease", `this folder has not claimed ${id}`, { hint: `rendt step exec-perm ${id}` });
 }
 
+/** Another worker holds the job now, or its owner cancelled it: what was done here does not count. */
+export const lostWork = (id: string): Failure =>
+  new Failure("lease_lost", `${id} was taken from this folder: what was done here does not count`, {
+    hint: `\`rendt step exec-perm ${id}\` claims it again, if it is still open`,
+  });
+
 export const keepWork = (id: string, work: Working): void => writeState(`${id}.working`, work);
 
-/** The index of the one task that is worked on by hand: the first of the lease. */
+/** The index of the task; a claim of a named job is for one task. */
 export function indexOf({ lease }: Pick<Working, "lease">): number {
   const { start = 0, step = 1 } = lease.spec.array ?? {};
   return start + step * lease.from;

@@ -1,13 +1,14 @@
 import type { Call } from "../../command.ts";
 import { fetchInto } from "../../fetch.ts";
 import { getJobs } from "../../jobs.ts";
+import { selectOne } from "../../selector.ts";
 import { reach } from "../../server.ts";
 import { formatSize } from "../../units.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
-  const [id = ""] = call.words;
   const server = reach(call, "submitter");
+  const { id } = await selectOne(server.client, call.words);
   const [job] = await getJobs(server.client, [id]);
   const into = options.to ?? ".";
   const apart = (job?.count ?? 1) > 1;

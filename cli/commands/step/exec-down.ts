@@ -2,12 +2,12 @@ import { mkdirSync } from "node:fs";
 import { download } from "../../../files/download.ts";
 import type { Call } from "../../command.ts";
 import { reach } from "../../server.ts";
-import { keepWork, workOn } from "../../step/work.ts";
+import { keepWork, readId, workOn } from "../../step/work.ts";
 import { formatSize } from "../../units.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
-  const [id = ""] = call.words;
+  const id = readId(call.words);
   const work = workOn(id);
   const { lease } = work;
   const server = reach(call, "worker");

@@ -4,16 +4,16 @@ import { Failure } from "../../failure.ts";
 import { reach } from "../../server.ts";
 import { showCommand } from "../../status.ts";
 import { grantedFiles, showGrants } from "../../step/show-grants.ts";
-import { keepWork, workerHere } from "../../step/work.ts";
+import { keepWork, readId, workerHere } from "../../step/work.ts";
 import { harmless } from "../../table.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
-  const [id = ""] = call.words;
-  const { client } = reach(call, "worker");
+  const id = readId(call.words);
+  const server = reach(call, "worker");
   const worker = workerHere();
-  await client.register(worker);
-  const { leases } = await client.claim({ worker: worker.id, leases: 1, job: id, holdMs: MAX_HOLD_MS });
+  await server.client.register(worker);
+  const { leases } = await server.client.claim({ worker: worker.id, leases: 1, job: id, holdMs: MAX_HOLD_MS });
   const [lease] = leases;
   if (!lease)
     throw new Failure("not_available", `${id} can't be claimed now`, {
@@ -24,7 +24,7 @@ export async function run(call: Call): Promise<number> {
   else {
     terminal.line(`${id}  lease ${lease.id}, try ${lease.try}`);
     terminal.line(harmless(showCommand(lease.spec.command)));
-    showGrants(grantedFiles(lease.spec.inputs, lease.grants), terminal);
+    showGrants(grantedFiles(lease.spec.inputs, lease.grants), server, terminal);
   }
   return 0;
 }

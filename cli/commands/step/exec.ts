@@ -1,6 +1,5 @@
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { RendtError } from "../../../contract/errors.ts";
 import { encodeFrame } from "../../../contract/log-frames.ts";
 import type { Call } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
@@ -8,7 +7,7 @@ import { Failure } from "../../failure.ts";
 import { reach } from "../../server.ts";
 import { execute } from "../../step/execute.ts";
 import { logFile, type Working } from "../../step/state.ts";
-import { indexOf, itemOf, keepWork, workOn } from "../../step/work.ts";
+import { indexOf, itemOf, keepWork, lostWork, readId, workOn } from "../../step/work.ts";
 import { formatDuration } from "../../units.ts";
 
 /** Where commands are looked for, as a worker has it. */
@@ -16,7 +15,7 @@ const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
-  const [id = ""] = call.words;
+  const id = readId(call.words);
   const work = workOn(id);
   if (!work.downloaded)
     throw new Failure("inputs_missing", `the inputs of ${id} are not here yet`, { hint: `rendt step exec-down ${id}` });
@@ -24,7 +23,7 @@ export async function run(call: Call): Promise<number> {
   if (lease.renewFirst) {
     const { client } = reach(call, "worker");
     const { items } = await client.renew({ worker: work.worker, leases: [lease.id] });
-    if (items[0]?.state !== "held") throw new RendtError("lease_lost", `the claim on ${id} is lost`);
+    if (items[0]?.state !== "held") throw lostWork(id);
   }
   const item = itemOf(work);
   const { stdin, timeoutMs } = lease.spec;

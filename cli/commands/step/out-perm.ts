@@ -4,11 +4,12 @@ import { reach } from "../../server.ts";
 import { matchedOutputs, namedOutputs } from "../../step/outputs.ts";
 import { packedLogFile, packLog } from "../../step/pack-log.ts";
 import { showGrants } from "../../step/show-grants.ts";
-import { indexOf, keepWork, workOn } from "../../step/work.ts";
+import { indexOf, keepWork, lostWork, readId, workOn } from "../../step/work.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
-  const [id = "", ...names] = call.words;
+  const id = readId(call.words);
+  const names = call.words.slice(1);
   const work = workOn(id);
   if (!work.executed)
     throw new Failure("outputs_not_ready", `${id} has not run in this folder yet`, { hint: `rendt step exec ${id}` });
@@ -27,8 +28,11 @@ export async function run(call: Call): Promise<number> {
   if (log?.blob) files.push({ path: "(log)", blob: log.blob, source: packedLogFile(id) });
   const index = indexOf(work);
   const entries = files.map(({ blob }) => ({ use: "deliver", lease: lease.id, index, blob }) as const);
-  const { client } = reach(call, "worker");
-  const { items } = entries.length > 0 ? await client.grants({ entries }) : { items: [] };
+  const server = reach(call, "worker");
+  // The owner sees that the command has run: delivering (otbu).
+  const renewed = await server.client.renew({ worker: work.worker, leases: [lease.id], delivering: [lease.id] });
+  if (renewed.items[0]?.state !== "held") throw lostWork(id);
+  const { items } = entries.length > 0 ? await server.client.grants({ entries }) : { items: [] };
   const granted = files.map((file, at) => ({ ...file, grant: items[at] }));
   const { manifest } = tree;
   keepWork(id, { ...work, outputs: { manifest, files: granted, ...(log && { log }) } });
@@ -36,6 +40,7 @@ export async function run(call: Call): Promise<number> {
   else
     showGrants(
       granted.map(({ path, blob, grant }) => ({ path, size: blob.size, grant })),
+      server,
       terminal,
     );
   return 0;

@@ -6,12 +6,12 @@ import { Failure } from "../../failure.ts";
 import { reach } from "../../server.ts";
 import { sourceOf } from "../../step/inputs.ts";
 import type { Working } from "../../step/state.ts";
-import { indexOf, workOn } from "../../step/work.ts";
+import { indexOf, lostWork, readId, workOn } from "../../step/work.ts";
 import { formatSize } from "../../units.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
-  const [id = ""] = call.words;
+  const id = readId(call.words);
   const work = workOn(id);
   const result = resultOf(id, work);
   const { lease, worker, outputs } = work;
@@ -22,20 +22,14 @@ export async function run(call: Call): Promise<number> {
     await upload([await sourceOf(file)], { ...server, grants: grant ? { [blob.sha256]: grant } : {}, entryOf });
     if (!options.json) terminal.line(`${formatSize(blob.size)}  ${file.path}  sent`);
   }
-  // Only the first task of a lease is worked on by hand; the others go back unharmed.
-  const rest =
-    lease.upTo - lease.from > 1 ? { end: { kind: "released", reason: "by hand, one at a time" } as const } : {};
   const answer = await server.client.finish({
     worker,
-    items: [{ lease: lease.id, from: lease.from, results: [result], ...rest }],
+    items: [{ lease: lease.id, from: lease.from, results: [result] }],
   });
   const [item] = answer.items;
   if (options.json) terminal.json(item);
   if (item?.error) throw new AnsweredError({ hint: "", status: 409, ...item.error });
-  if (!item || item.accepted.length === 0)
-    throw new Failure("not_your_lease", `${id} was taken from this folder: its result does not count`, {
-      hint: `claim it again: rendt step exec-perm ${id}`,
-    });
+  if (!item || item.accepted.length === 0) throw lostWork(id);
   if (!options.json) terminal.line(`${id}  delivered, exit code ${result.exitCode}`);
   return 0;
 }

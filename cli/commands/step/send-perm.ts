@@ -18,10 +18,10 @@ export async function run(call: Call): Promise<number> {
     const tree = await buildPlainTree(
       await collectInputs(inputs, { cwd: process.cwd(), exclude: description.exclude }),
     );
-    const { client } = reach(call, "submitter");
+    const server = reach(call, "submitter");
     const spec = { ...description.spec, ...(tree.files.length > 0 && { inputs: { manifest: tree.manifest } }) };
     const { key } = description;
-    const { items } = await client.create({ jobs: [{ spec, ...(key !== undefined && { key }) }] });
+    const { items } = await server.client.create({ jobs: [{ spec, ...(key !== undefined && { key }) }] });
     const job = created(items[0]);
 
     const granted = new Map(job.missing.map(({ sha256 }, at) => [sha256, job.grants[at]]));
@@ -38,6 +38,7 @@ export async function run(call: Call): Promise<number> {
     if (!options.json && !options.quiet)
       showGrants(
         files.map(({ path, blob, grant }) => ({ path, size: blob.size, grant })),
+        server,
         terminal,
       );
     return 0;
