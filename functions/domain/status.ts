@@ -73,15 +73,9 @@ function ofOpen({ executing, delivering, available }: TaskCounts): JobStatus {
 }
 
 function runningOf(slices: readonly Slice[]): JobView["running"] {
-  return slices.flatMap((slice) =>
-    Object.entries(slice.leases).map(([lease, { from, upTo, worker, phase, tries, expiresAt }]) => ({
-      lease,
-      from,
-      upTo,
-      worker,
-      phase,
-      try: tries + 1,
-      expiresAt,
-    })),
-  );
+  const leases = slices.flatMap((slice) => Object.entries(slice.leases));
+  const running = leases.map(([lease, { from, upTo, worker, phase, tries, expiresAt }]) => {
+    return { lease, from, upTo, worker, phase, try: tries + 1, expiresAt };
+  });
+  return running.sort((a, b) => a.from - b.from);
 }
