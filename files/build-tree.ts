@@ -9,6 +9,7 @@ import {
 import { blobsOf, type Manifest, type ManifestEntry, type Tree } from "../contract/manifest.ts";
 import type { BlobSource } from "./blob-source.ts";
 import { hashFile } from "./hash-file.ts";
+import { assertLinksStayInside } from "./link-check.ts";
 import { packFiles } from "./pack.ts";
 import { forEachParallel } from "./parallel.ts";
 import type { FileItem, TreeItem } from "./tree-item.ts";
@@ -54,6 +55,7 @@ export async function buildTree(items: readonly TreeItem[], options: BuildOption
     if (item.kind === "dir") entries.push({ kind: "dir", path: item.path, mode: item.mode });
     if (item.kind === "link") entries.push({ kind: "link", path: item.path, target: item.target });
   }
+  assertLinksStayInside(entries);
   entries.sort((a, b) => (a.path < b.path ? -1 : 1));
   const manifest = { entries, packs: packed.packs };
   const bytes = files.reduce((sum, file) => sum + file.seen.size, 0);

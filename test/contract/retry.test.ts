@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Client, UnreachableError } from "../../contract/client.ts";
+import { createClient, type Transport, UnreachableError } from "../../contract/client.ts";
 import { AnsweredError, RendtError } from "../../contract/errors.ts";
 import { createRetryingClient, DEFAULT_POLICY, isWorthRetry, sleep, withRetry } from "../../contract/retry.ts";
 
@@ -76,12 +76,12 @@ describe("withRetry", () => {
 
 it("a retrying client repeats only what does no harm", async () => {
   let calls = 0;
-  const lose = async () => {
+  const transport: Transport = async () => {
     calls += 1;
     throw unreachable(true);
   };
-  const client = createRetryingClient({ get: lose, claim: lose } as Client, policy());
-  await expect(client.claim({ worker: "w", leases: 1 })).rejects.toThrow();
+  const client = createRetryingClient(createClient({ url: "http://x", transport }), policy());
+  await expect(client.claim({ worker: "w0123456789ab", leases: 1 })).rejects.toThrow();
   expect(calls).toBe(1);
   await expect(client.get({ ids: ["j"] })).rejects.toThrow();
   expect(calls).toBe(6);
