@@ -1,0 +1,138 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Client, createClient } from "../../contract/client.ts";
+import type { JobSpecInput } from "../../contract/job.ts";
+import { createNodeHttp } from "../../files/node-http.ts";
+import { type Connection, connect } from "../../sdk/connect.ts";
+import { freePort, rendt, type Started, start } from "./process.ts";
+
+/** A server and its workers as a user starts them: the built program, each a process of its own, in a folder that is removed at the end. */
+export type Market = {
+  folder: string;
+  url: string;
+  tokens: { admin: string; submitter: string; worker: string };
+  /** What the programs printed. */
+  log: string;
+  server(): Started;
+  /** Starts the server again after its end, on the same folder and port. */
+  startServer(): Promise<void>;
+  /** One state folder per `name`; resolves when it has run a first job, unless `warm: false`. */
+  startWorker(options: { slots: number; name?: string; warm?: boolean }): Promise<Started>;
+  /** One try per call, with connections of its own. */
+  client(role: "submitter" | "worker"): Client;
+  /** The program library, as the submitter. */
+  connect(): Connection;
+  close(): Promise<void>;
+};
+
+const START_MS = 30_000;
+
+export async function openMarket(): Promise<Market> {
+  const folder = mkdtempSync(join(tmpdir(), "rendt-bench-"));
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const home = join(folder, "home");
+  const log = join(folder, "log");
+  const closers: (() => void)[] = [];
+  let server: Started;
+  const workers = new Set<Started>();
+
+  async function startServer(): Promise<void> {
+    const args = ["up", "--no-worker", "--dir", join(folder, "server"), "--listen", new URL(url).host];
+    server = start(rendt(...args), { env: { RENDT_HOME: home }, log });
+    await answers(url, server, log);
+  }
+
+  async function close(): Promise<void> {
+    for (const closer of closers) closer();
+    await Promise.all([...workers].map((worker) => worker.end("SIGKILL")));
+    await server.end("SIGKILL");
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
+
+  try {
+    await startServer();
+    const { tokens } = JSON.parse(readFileSync(join(home, "profiles", "default.json"), "utf8"));
+    const market: Market = {
+      folder,
+      url,
+      tokens,
+      log,
+      server: () => server,
+      startServer,
+      async startWorker({ slots, name = "worker", warm = true }) {
+        const env = { RENDT_HOME: join(folder, name), RENDT_URL: url, RENDT_TOKEN: tokens.worker };
+        mkdirSync(env.RENDT_HOME, { recursive: true });
+        const worker = start(rendt("worker", "start", "--slots", String(slots)), { env, log });
+        workers.add(worker);
+        void worker.ended.then(() => workers.delete(worker));
+        if (warm) await runJobs(market.client("submitter"), [{ command: ["true"] }]);
+        return worker;
+      },
+      client(role) {
+        const http = createNodeHttp();
+        closers.push(() => http.close());
+        return createClient({ url, token: tokens[role], transport: http.transport });
+      },
+      connect() {
+        const connection = connect({ url, token: tokens.submitter });
+        closers.push(() => connection.close());
+        return connection;
+      },
+      close,
+    };
+    return market;
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function answers(url: string, server: Started, log: string): Promise<void> {
+  let ended = false;
+  void server.ended.then(() => {
+    ended = true;
+  });
+  for (const until = Date.now() + START_MS; Date.now() < until && !ended; await sleep(5)) {
+    const answer = await fetch(`${url}/v1/health`).catch(() => undefined);
+    await answer?.arrayBuffer();
+    if (answer?.ok) return;
+  }
+  throw new Error(`the server did not start:\n${readFileSync(log, "utf8").slice(-2000)}`);
+}
+
+/** Creates jobs one request each, `inFlight` requests at a time, and waits until all have finished well. Answers their ids. */
+export async function runJobs(client: Client, specs: readonly JobSpecInput[], inFlight = 32): Promise<string[]> {
+  const ids: string[] = [];
+  let next = 0;
+  const submitter = async () => {
+    for (let spec = specs[next++]; spec; spec = specs[next++]) {
+      const { items } = await client.create({ jobs: [{ spec }] });
+      const [item] = items;
+      if (!item || !("status" in item)) throw new Error(`not created: ${JSON.stringify(item)}`);
+      ids.push(String(item.id));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(inFlight, specs.length) }, submitter));
+  await allFinished(client, ids);
+  return ids;
+}
+
+const MOST_IDS = 100;
+
+/** Resolves when all these jobs have finished. The last is waited for first: one question instead of a question per job. */
+export async function allFinished(client: Client, ids: readonly string[]): Promise<void> {
+  let left = [...ids];
+  for (let batch = left.slice(-1); batch.length > 0; batch = left.slice(-MOST_IDS)) {
+    const { items } = await client.get({ ids: batch, until: "ended", wait: 25_000 });
+    const finished = new Set(
+      items.filter((item) => "status" in item && item.status === "finished").map(({ id }) => id),
+    );
+    const wrong = items.find(
+      (item) => !("status" in item) || ["failed", "cancelled", "expired"].includes(String(item.status)),
+    );
+    if (wrong) throw new Error(`a job went wrong: ${JSON.stringify(wrong)}`);
+    left = left.filter((id) => !finished.has(id));
+  }
+}
