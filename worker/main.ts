@@ -14,6 +14,7 @@ import { openInputs } from "./inputs.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { recover } from "./recover.ts";
+import { keepHeapSmall } from "./small-heap.ts";
 import { openWorkplace, type Workplace } from "./workplace.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -43,6 +44,7 @@ const CANCEL_LEAVE_AFTER_MS = 2000;
  */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const config = readConfig(options);
+  keepHeapSmall();
   const place = await openWorkplace(config);
   const draining = new AbortController();
   const cancelling = new AbortController();

@@ -15,20 +15,18 @@ const RETRY_MS = 1000;
  */
 export function shipWhileWatched(task: { client: Client; held: Held; index: number; log: TaskLog }): { end(): void } {
   const { client, held, index, log } = task;
-  const over = new AbortController();
-  const { signal } = over;
+  let shipping: AbortController | undefined;
   let shipped = 0;
-  let busy = false;
 
   const pump = () => {
-    if (busy || signal.aborted || !held.watch || shipped >= log.steady) return;
-    busy = true;
-    void shipAll().finally(() => {
-      busy = false;
+    if (shipping || !held.watch || shipped >= log.steady) return;
+    shipping = new AbortController();
+    void shipAll(shipping.signal).finally(() => {
+      shipping = undefined;
     });
   };
 
-  async function shipAll(): Promise<void> {
+  async function shipAll(signal: AbortSignal): Promise<void> {
     while (held.watch && !signal.aborted && shipped < log.steady) {
       try {
         const data = await log.read(shipped, MAX_LOG_CHUNK_BYTES);
@@ -51,7 +49,7 @@ export function shipWhileWatched(task: { client: Client; held: Held; index: numb
     end() {
       log.onGrowth = undefined;
       held.onWatch = undefined;
-      over.abort();
+      shipping?.abort();
     },
   };
 }

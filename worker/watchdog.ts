@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { hasProc } from "./leftovers.ts";
 
 /**
  * Sits at the other end of a pipe: when the worker is gone, however it died, the pipe ends and everything that carries its tag is
@@ -12,6 +13,8 @@ export type Watchdog = {
 };
 
 const RESTART_MS = 100;
+/** A child that emptied its environment within its first tenth of a second is the one that the tag can't find. */
+const TELL_MS = 100;
 
 const SCRIPT = `
 trap '' HUP INT QUIT TERM PIPE
@@ -68,17 +71,31 @@ export function startWatchdog(tag: string, onProblem: (problem: string) => void)
     dog.stdin?.write(`${sign} ${group}\n`);
   }
 
+  const tellMs = hasProc() ? TELL_MS : 0;
+  const untold = new Set<number>();
+  let timer: NodeJS.Timeout | undefined;
+
+  /** Short tasks are over before it is their turn: waking the watchdog twice costs as much as a tenth of a spawn. */
+  function tellAll(): void {
+    timer = undefined;
+    for (const group of untold) tell("+", group);
+    untold.clear();
+  }
+
   return {
     began(group) {
       groups.add(group);
-      tell("+", group);
+      untold.add(group);
+      if (tellMs === 0) tellAll();
+      else timer ??= setTimeout(tellAll, tellMs);
     },
     ended(group) {
       groups.delete(group);
-      tell("-", group);
+      if (!untold.delete(group)) tell("-", group);
     },
     async close() {
       closing = true;
+      clearTimeout(timer);
       if (dog.exitCode !== null || dog.signalCode !== null || dog.pid === undefined) return;
       const gone = new Promise((resolve) => dog.once("exit", resolve));
       dog.ref();

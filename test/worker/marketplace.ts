@@ -1,11 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { type Client, createClient } from "../../contract/client.ts";
 import type { JobSpecInput } from "../../contract/job.ts";
+import type { Tree } from "../../contract/manifest.ts";
 import type { AnswerOf } from "../../contract/operations.ts";
 import type { TaskResult } from "../../contract/result.ts";
+import { buildTree } from "../../files/build-tree.ts";
+import { collectInputs } from "../../files/collect.ts";
 import { createNodeHttp } from "../../files/node-http.ts";
 import { startLocal } from "../../functions/local.ts";
 import type { WorkerOptions } from "../../worker/config.ts";
@@ -26,6 +29,8 @@ export type Marketplace = {
   results(id: string): Promise<TaskResult[]>;
   /** Submits, waits, and answers the one result. */
   run(spec: JobSpecInput): Promise<TaskResult>;
+  /** An input tree whose bytes travel in it. */
+  inline(files: Record<string, Buffer>): Promise<{ inputs: Tree }>;
   restart(): Promise<void>;
   stop(): Promise<void>;
 };
@@ -83,6 +88,12 @@ export async function openMarketplace(): Promise<Marketplace> {
       const [result] = await market.results(id);
       if (!result) throw new Error(`job ${id} has no result`);
       return result;
+    },
+    async inline(files) {
+      const source = mkdtempSync(join(folder, "inputs-"));
+      for (const [name, bytes] of Object.entries(files)) writeFileSync(join(source, name), bytes);
+      const inputs = Object.keys(files).map((path) => ({ path }));
+      return { inputs: (await buildTree(await collectInputs(inputs, { cwd: source }))).tree };
     },
     async restart() {
       const { port } = new URL(server.url);
