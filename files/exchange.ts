@@ -47,16 +47,17 @@ export function exchange(sending: Sending, open: (head: Head) => ClientRequest):
       if (!body.destroyed) body.pipe(call);
     };
     call.once("error", fail);
+    const connecting = setTimeout(() => call.destroy(new Error("no connection in time")), CONNECT_MS);
+    call.once("close", () => clearTimeout(connecting));
     call.once("socket", (socket) => {
       const settle = () => {
         connected = true;
-        socket.setTimeout(sending.idleMs ?? IDLE_MS);
+        clearTimeout(connecting);
       };
-      if (!socket.connecting) return settle();
-      socket.setTimeout(CONNECT_MS);
-      socket.once("connect", settle);
+      if (socket.connecting) socket.once("connect", settle);
+      else settle();
     });
-    call.once("timeout", () => call.destroy(new Error(connected ? "nothing came for too long" : "no connection")));
+    call.setTimeout(sending.idleMs ?? IDLE_MS, () => call.destroy(new Error("nothing came for too long")));
     call.once("response", (answer) => {
       clearTimeout(continuing);
       call.off("error", fail).on("error", (error) => answer.destroy(error));
