@@ -9,10 +9,10 @@ export async function interleave<Name extends string>(
   runs: Record<Name, (round: number) => Promise<number>>,
 ): Promise<Record<Name, number[]>> {
   const names = Object.keys(runs) as Name[];
-  const found: { [name: string]: number[] } = {};
+  const found = Object.fromEntries(names.map((name): [string, number[]] => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
     const order = round % 2 === 0 ? names : [...names].reverse();
-    for (const name of order) (found[name] ??= []).push(await runs[name](round));
+    for (const name of order) found[name]?.push(await runs[name](round));
   }
   return found as Record<Name, number[]>;
 }
