@@ -28,7 +28,9 @@ export function resolveAddress(wish: Wish, options: { roles: readonly Role[]; en
   const givenUrl = wish.url ?? (environment["RENDT_URL"] || undefined);
   const token = wish.token ?? readTokenFile(wish.tokenFile) ?? tokenOf(environment);
 
-  const saved = readProfile(folders, name);
+  // A profile that is not needed must not be in the way; at an https server it may hold the pin.
+  const needed = named !== undefined || token === undefined || !givenUrl?.startsWith("http:");
+  const saved = needed ? readProfile(folders, name) : undefined;
   if (named !== undefined && saved === undefined && givenUrl === undefined) throw noSuchProfile(folders, named);
   const url = givenUrl === undefined ? saved?.url : checkServerUrl(givenUrl);
   if (url === undefined)
