@@ -10,7 +10,7 @@ import { grantHandlers } from "./routes/grants.ts";
 import type { Handlers } from "./routes/handler.ts";
 import { jobHandlers } from "./routes/jobs.ts";
 import { leaseHandlers } from "./routes/leases.ts";
-import { problem, unforeseen } from "./routes/problem.ts";
+import { forStrangers, problem } from "./routes/problem.ts";
 import { readRequest } from "./routes/read-request.ts";
 import { systemHandlers } from "./routes/system.ts";
 import { workerHandlers } from "./routes/workers.ts";
@@ -85,12 +85,9 @@ export function createApp(world: World): Hono {
         headers: { "content-type": "application/json", "cache-control": "no-store", "x-request-id": requestId },
       });
     } catch (error) {
-      if (error instanceof RendtError) return problem(error, requestId);
-      world.log("error", "unforeseen error", {
-        requestId,
-        error: error instanceof Error ? error.stack : String(error),
-      });
-      return problem(unforeseen(requestId), requestId);
+      if (error instanceof RendtError && error.status < 500) return problem(error, requestId);
+      world.log("error", "a request failed", { requestId, error: trace(error) });
+      return problem(forStrangers(error, requestId), requestId);
     }
   }
 
@@ -103,6 +100,12 @@ export function createApp(world: World): Hono {
       details: { protocol: PROTOCOL_VERSION, version: world.version },
     });
   }
+}
+
+/** With the causes, which tell what happened below. */
+function trace(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? String(error.stack) : `${error.stack}\ncaused by ${trace(error.cause)}`;
 }
 
 /** Stands in where an operation asks for no token; its handler is not told of it. */

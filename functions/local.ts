@@ -51,8 +51,13 @@ const INPUTS_MS = DEFAULT_KEEP_MS + 62 * 86_400_000;
 export async function startLocal(options: LocalOptions): Promise<LocalServer> {
   const { folder, log = logToStderr, maxDisk } = options;
   const closers: (() => Promise<void> | void)[] = [];
-  const close = async () => {
-    for (let last = closers.pop(); last; last = closers.pop()) await last();
+  const closeAll = async () => {
+    for (const act of closers.toReversed()) await act();
+  };
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= closeAll();
+    return closing;
   };
   try {
     await makeFolder(folder);
@@ -92,7 +97,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
     });
 
     const handleBlob = createBlobHandler(blobs, { onError });
-    const handleApi = getRequestListener(createApp(world).fetch, { overrideGlobalObjects: false });
+    const handleApi = getRequestListener(createApp(world).fetch);
     const server = await listen(options, (incoming, outgoing) => {
       if (!handleBlob(incoming, outgoing)) void handleApi(incoming, outgoing);
     });

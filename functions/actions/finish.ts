@@ -15,6 +15,7 @@ import type { Call, World } from "./call.ts";
 import { claimNext, idleMs } from "./claim.ts";
 import { readLeaseId } from "./lease-id.ts";
 import { indexAt } from "./positions.ts";
+import { toRefusal } from "./refusal.ts";
 import { blobsOfResult } from "./results.ts";
 
 type Answered = AnswerOf<"finish">["items"][number];
@@ -66,9 +67,7 @@ async function finishItem(world: World, { id: worker }: WorkerRecord, item: Fini
     world.told.delete(lease);
     return applied ? { lease, ...applied.answer } : { lease, accepted: [], lost: [{ from, upTo }] };
   } catch (error) {
-    if (!(error instanceof RendtError) || error.code === "internal") throw error;
-    const { code, message, details } = error;
-    return { lease, accepted: [], lost: [], error: { code, message, details } };
+    return { lease, accepted: [], lost: [], error: toRefusal(error) };
   }
 }
 

@@ -1,4 +1,3 @@
-import { RendtError } from "../../contract/errors.ts";
 import type { Grant, GrantRequest } from "../../contract/grant.ts";
 import { GRANT_MS } from "../../contract/limits.ts";
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
@@ -6,6 +5,7 @@ import { mapAtMost } from "./at-most.ts";
 import type { Call } from "./call.ts";
 import { findInput, grantUpload } from "./inputs.ts";
 import { createPermits } from "./permits.ts";
+import { toRefusal } from "./refusal.ts";
 
 const MAX_UNDER_WAY = 32;
 
@@ -16,8 +16,7 @@ export async function grants(call: Call, { entries }: ParsedRequestOf<"grants">)
     try {
       return await grantOne(call, entry, permits);
     } catch (error) {
-      if (!(error instanceof RendtError) || error.code === "internal") throw error;
-      return { kind: "refused", code: error.code, message: error.message };
+      return { kind: "refused", ...toRefusal(error) };
     }
   });
   return { items };

@@ -25,7 +25,17 @@ export function problem(error: RendtError, requestId: string): Response {
   return new Response(JSON.stringify(body), { status, headers });
 }
 
-/** What an unforeseen error is answered with: nothing about its cause, which is in the log under the request id. */
-export function unforeseen(requestId: string): RendtError {
+/**
+ * What the asker hears when the server fails: that it is busy or full, when it knows so much; nothing about files and causes, which are in
+ * the log under the request id.
+ */
+export function forStrangers(error: unknown, requestId: string): RendtError {
+  if (error instanceof RendtError && error.code === "unavailable") {
+    const { retryAfterMs } = error;
+    return new RendtError("unavailable", "the server can't reach its store now", { retryAfterMs });
+  }
+  if (error instanceof RendtError && error.code === "storage_full") {
+    return new RendtError("storage_full", "the server has no space left to store this");
+  }
   return new RendtError("internal", `the server failed on this request; its log names the cause under ${requestId}`);
 }

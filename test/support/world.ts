@@ -2,10 +2,12 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as z from "zod";
 import type { Role } from "../../contract/account.ts";
 import { type Client, createClient, type Transport } from "../../contract/client.ts";
-import type { Grant } from "../../contract/grant.ts";
-import type { JobSpecInput } from "../../contract/job.ts";
+import { type Grant, grant } from "../../contract/grant.ts";
+import { type JobSpecInput, jobStatus } from "../../contract/job.ts";
+import { blobRef } from "../../contract/manifest.ts";
 import type { TaskResult } from "../../contract/result.ts";
 import { createWorld } from "../../functions/actions/call.ts";
 import { createSweep } from "../../functions/actions/sweep.ts";
@@ -67,13 +69,22 @@ export async function createTestWorld() {
     if (grant?.kind !== "one") throw new Error(`no plain upload: ${JSON.stringify(grant)}`);
     const terms = blobs.signer.check({ method: grant.method, url: grant.url, headers: grant.headers });
     if (terms.method !== "PUT") throw new Error("not an upload");
-    await blobs.folder.put(terms.key, terms, once(bytes));
+    const { key, size, sha256, part } = terms;
+    if (part) await blobs.folder.putPart(key, part.upload, { number: part.number, size, sha256 }, once(bytes));
+    else await blobs.folder.put(key, terms, once(bytes));
   }
 
-  // As after a start: the first sweep of a store keeps leases for two minutes.
+  async function pass(ms: number): Promise<void> {
+    const until = now + ms;
+    while (now < until) {
+      now = Math.min(until, now + 20 * SECOND);
+      await sweepOnce();
+    }
+  }
+
+  // As after a start: for two minutes no lease expires.
   await sweepOnce();
-  now += 3 * MINUTE;
-  await sweepOnce();
+  await pass(2 * MINUTE);
 
   return {
     world,
@@ -89,13 +100,7 @@ export async function createTestWorld() {
     worker: await as("main", "worker"),
     clock,
     /** Time passes with a server that sweeps each second (here: as often as a minute needs). */
-    async pass(ms: number): Promise<void> {
-      const until = now + ms;
-      while (now < until) {
-        now = Math.min(until, now + 20 * SECOND);
-        await sweepOnce();
-      }
-    },
+    pass,
     /** Time passes and the server does not see it. */
     outage(ms: number): void {
       now += ms;
@@ -122,13 +127,22 @@ export const blobOf = (bytes: Uint8Array) => ({
 export const WORKER = "w00000000000a";
 export const OTHER_WORKER = "w00000000000b";
 
-/** Creates one job and answers its id. */
-export async function createJob(client: Client, spec: JobSpecInput, more: { id?: string } = {}): Promise<string> {
+const made = z.object({
+  id: z.string(),
+  status: jobStatus,
+  existing: z.boolean(),
+  missing: z.array(blobRef),
+  grants: z.array(grant),
+});
+
+/** Creates one job, which has to work. */
+export async function submit(client: Client, spec: JobSpecInput, more: { id?: string } = {}) {
   const { items } = await client.create({ jobs: [{ ...more, spec }] });
-  const [item] = items;
-  if (!item || !("id" in item) || typeof item.id !== "string") throw new Error(`not created: ${JSON.stringify(item)}`);
-  return item.id;
+  return made.parse(items[0]);
 }
+
+/** Creates one job and answers its id. */
+export const createJob = async (...wanted: Parameters<typeof submit>): Promise<string> => (await submit(...wanted)).id;
 
 /** What a small machine says of itself. */
 export const machine = (id: string = WORKER) => ({
