@@ -1,6 +1,7 @@
 // The promises of lifecycle.md over many random lives of a job: any violation ends it with the steps that led there.
 // node --import ./scripts/ts.mjs bench/simulate.ts [SEQUENCES] [SEED]
 import { bringToEnd, newWorld, run, type Shape, type Step, WEIGHTED } from "./simulate/steps.ts";
+import { randomOf } from "./support/numbers.ts";
 
 const STEPS = 150;
 const SHAPES: readonly Shape[] = [
@@ -66,15 +67,4 @@ if (violations > 0 || missed.length > 0) process.exitCode = 1;
 function drawStep(draw: () => number): Step {
   const kind = WEIGHTED[Math.floor(draw() * WEIGHTED.length)] ?? "tick";
   return { kind, a: Math.floor(draw() * 1000), b: Math.floor(draw() * 1000) };
-}
-
-/** mulberry32: small, and the same everywhere, so that a seed and a number are enough to see a failure again. */
-function randomOf(start: number): () => number {
-  let state = start >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -142,7 +142,6 @@ export type Sums = z.infer<typeof sums>;
 
 /** Stages of a header. `releasing`, `retrying` and a `cancelled` that is due have slices still to be written. */
 export const jobPhase = z.enum(["uploading", "releasing", "live", "retrying", "cancelled"]);
-export type JobPhase = z.infer<typeof jobPhase>;
 
 /** The header of a job. Once released, a job of one slice carries that slice in `only`; of several, slices are records of their own. */
 export const job = z.strictObject({
@@ -227,9 +226,7 @@ export const sweepState = z.strictObject({
 });
 export type SweepState = z.infer<typeof sweepState>;
 
+/** A slice's id is `<job>.<number>`, a token's the SHA-256 of its text, the sweep's `sweep`, all others' their own. */
 export const RECORDS = { job, slice, tombstone, worker, token, sweep: sweepState } as const;
 export type Kind = keyof typeof RECORDS;
 export type RecordOf<K extends Kind> = z.infer<(typeof RECORDS)[K]>;
-
-/** Names a record: a slice is `<job>.<number>`, a token the SHA-256 of its text, the sweep `sweep`, all others their id. */
-export type RecordKey = { [K in Kind]: { kind: K; id: string } }[Kind];

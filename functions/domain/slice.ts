@@ -1,4 +1,4 @@
-import type { AnswerOf, Command, CommandKind, CommandOf, Decide, Decision } from "./commands.ts";
+import type { AnswerOf, CommandKind, CommandOf, Decide, Decision } from "./commands.ts";
 import { cancel, expire, retry } from "./end.ts";
 import { finish } from "./finish.ts";
 import { claim, renew } from "./lease.ts";
@@ -47,4 +47,3 @@ const TABLE: Record<Status, Row> = {
 export function decide<K extends CommandKind>(slice: Slice, command: CommandOf<K>, now: number): Decision<AnswerOf<K>> {
   return TABLE[slice.status][command.kind as K](slice, command, now);
 }
-export type { Command };

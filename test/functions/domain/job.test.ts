@@ -59,10 +59,14 @@ describe("a job of one slice", () => {
   });
 
   it("carries its slice without loss", () => {
-    const job = aReleasedJob(6, { codes: { retry: [3] }, expiresMs: MINUTE, crashLimit: 2, maxTries: 3, cap: 1 });
-    const slice = does(only(job), claim("l1"), T0);
-    expect(sliceOf(withSlice(job, slice))).toEqual(slice);
-    expect(jobPlaces(withSlice(job, slice))).toEqual({ wakeAt: T0 + MINUTE });
+    const unusual = terms({ codes: { retry: [3] }, expiresMs: MINUTE, crashLimit: 2, maxTries: 3, cap: 1 });
+    const job = release(aJob({ count: 6 }), unusual, T0);
+    const fresh = newSlice(job, 0, unusual, T0);
+    expect(sliceOf(withSlice(job, fresh))).toEqual(fresh);
+    const known = { taskMs: 7, pages: ["p"], pastExpiry: true, watchUntil: T0, version: job.version };
+    const slice = { ...does(fresh, claim("l1"), T0), ...known };
+    const held = does(slice, finish("l1", 0, ["failure"]), T0);
+    for (const each of [slice, held]) expect(sliceOf(withSlice(job, each))).toEqual(each);
   });
 
   it("stays within one write unit from create to its end", () => {
