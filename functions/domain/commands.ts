@@ -23,6 +23,8 @@ export type Claim = {
   sharers?: number;
   /** ms of a task as seen in another slice of the job; used while this slice has no figure of its own. */
   taskMs?: number;
+  /** Tasks a lease at most: their items have to fit into one answer. */
+  most?: number;
 };
 
 export type Renew = { kind: "renew"; worker: string; lease: string; delivering?: boolean };

@@ -98,7 +98,8 @@ function tasksFor(slice: Slice, range: OpenRange, command: Claim): number {
   if (command.named || range.crashes > 0) return 1;
   const open = slice.open.reduce((sum, each) => sum + sizeOf(each), 0);
   const sharers = Math.max(1, command.sharers ?? command.leases.length);
-  return Math.min(sizeOf(range), leaseTasks(open, { taskMs: slice.taskMs ?? command.taskMs, sharers }));
+  const most = Math.min(sizeOf(range), command.most ?? MAX_LEASE_TASKS);
+  return Math.min(most, leaseTasks(open, { taskMs: slice.taskMs ?? command.taskMs, sharers }));
 }
 
 function granted(slice: Slice, ids: readonly string[], now: number): Granted[] {
