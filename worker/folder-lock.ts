@@ -55,11 +55,15 @@ function isAlive(path: string): boolean {
   }
 }
 
-/** When a process was started, in ticks since boot: a number is used again, this pair is not. Empty without /proc. */
+/**
+ * When a process was started, in ticks since boot: a number is used again, this pair is not. Empty without /proc; one that is dead and not
+ * yet reaped has none.
+ */
 function startOf(pid: number): string {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? "dead" : (fields[19] ?? "");
   } catch {
     return "";
   }

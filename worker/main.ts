@@ -20,7 +20,7 @@ import type { Workshop } from "./workshop.ts";
 
 export type RunningWorker = {
   readonly id: string;
-  /** Resolves when the server knows this worker; rejects when it never will. */
+  /** Resolves when the server knows this worker, or when it was told to stop before; rejects when it never will. */
   readonly ready: Promise<void>;
   /** Drains: running tasks go to their end, nothing new begins. */
   stop(): void;
@@ -87,8 +87,8 @@ async function work(life: Life): Promise<void> {
   const client = createClient({ url: config.url, token: config.token, transport: http.transport });
   try {
     const registered = await register(client, life);
-    if (!registered) return;
     life.known();
+    if (!registered) return;
     const clockOffset = registered.serverTime - Date.now();
     const held = new Map<string, Held>();
     const shop: Omit<Workshop, "heartbeat" | "outbox"> = {

@@ -33,12 +33,12 @@ export function recover(shop: Workshop, all: Map<string, Held>, open: readonly O
       void shop.deliveries.add(() => deliver(shop, { held, finished, inputs }));
     }
     const next = left.from + held.finished.length;
-    if (next < held.upTo) {
-      if (left.spawned?.position === next || left.results.some(({ position }) => position >= next)) {
-        held.end = { kind: "vanished" };
-      } else giveBack(held, "this worker was started again");
-    }
-    shop.notice(`${left.lease.job}: ${held.finished.length} results of an earlier run of this worker are offered`);
+    const unseen = left.spawned?.position === next || left.results.some(({ position }) => position >= next);
+    if (next < held.upTo && unseen) held.end = { kind: "vanished" };
+    else if (next < held.upTo) giveBack(held, "this worker was started again");
+    const { job } = left.lease;
+    if (held.finished.length > 0) shop.notice(`${job}: results of an earlier run are offered: ${held.finished.length}`);
+    if (held.end?.kind === "vanished") shop.notice(`${job}: a task of an earlier run ended unseen`);
   }
 }
 

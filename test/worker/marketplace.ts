@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
@@ -37,6 +37,8 @@ export type Marketplace = {
 
 export async function openMarketplace(): Promise<Marketplace> {
   const folder = mkdtempSync(join(tmpdir(), "rendt-worker-"));
+  // The users of a root worker's slots walk through it.
+  chmodSync(folder, 0o711);
   const options = { folder: join(folder, "server"), host: "127.0.0.1", port: 0 };
   let server = await startLocal(options);
   const tokens = server.first?.tokens;
