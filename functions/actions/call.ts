@@ -9,6 +9,8 @@ export type World = Deps & {
   sightings: Sightings;
   /** Records that a claim of this process is at work on: another one looks elsewhere first. Only a hint; commit decides. */
   busy: Set<string>;
+  /** ms of a task of a job, as seen last: sizes the first lease of its other slices. */
+  pace: Map<string, number>;
   /** Leases whose worker knows that they are watched. */
   told: Set<string>;
 };
@@ -18,6 +20,7 @@ export const createWorld = (deps: Deps): World => ({
   specs: createSpecs(deps.store),
   sightings: createSightings(deps.store),
   busy: new Set(),
+  pace: new Map(),
   told: new Set(),
 });
 

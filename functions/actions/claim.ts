@@ -16,6 +16,13 @@ import { lookUntil } from "./waiting.ts";
 /** When an idle worker comes back: where it is told at once of new work, and where each poll costs money. */
 const IDLE_MS = { told: 1000, polling: 60_000 };
 
+/**
+ * A lease carries a spec (≤ 256 KiB) and items (≤ 512 KiB). An answer must stay below 4 MiB, so that after so many bytes no more are
+ * claimed, and never more than so many at once.
+ */
+const LONG_ANSWER_BYTES = 512 * 1024;
+const MOST_AT_ONCE = 4;
+
 type Want = { leases: number; holdMs?: number | undefined };
 
 /** Claims tasks for a worker of the asker's account: of the job it names, or of the first in its queues. */
@@ -40,26 +47,29 @@ export function idleMs({ doorbell, random }: World): number {
   return Math.round((doorbell.holds ? IDLE_MS.told : IDLE_MS.polling) * (0.5 + chance / 512));
 }
 
-/** Up to `want.leases` leases, spread over as many slices as there are. */
+/** Up to `want.leases` leases, spread over as many slices as there are; fewer when their specs and items are long. */
 export async function claimNext(world: World, worker: WorkerRecord, want: Want): Promise<Lease[]> {
   const leases: Lease[] = [];
+  if (want.leases === 0) return leases;
   let group: SliceKey[] = [];
+  const missing = () => want.leases - leases.length;
   const take = async () => {
-    const share = Math.ceil((want.leases - leases.length) / group.length);
+    const share = Math.ceil(Math.min(missing(), MOST_AT_ONCE) / group.length);
     const taken = await Promise.all(group.map((key) => claimFrom(world, worker, key, { ...want, leases: share })));
     leases.push(...taken.flat());
     group = [];
   };
-  if (want.leases === 0) return leases;
   for await (const key of candidates(world, queuesOf(worker), want.leases)) {
     group.push(key);
     // As many slices at once as leases are missing: their commits share one sync.
-    if (group.length === want.leases - leases.length) await take();
-    if (leases.length >= want.leases) return leases;
+    if (group.length === Math.min(missing(), MOST_AT_ONCE)) await take();
+    if (missing() <= 0 || isLong(leases)) return leases;
   }
   if (group.length > 0) await take();
   return leases;
 }
+
+const isLong = (leases: readonly Lease[]): boolean => JSON.stringify(leases).length > LONG_ANSWER_BYTES;
 
 /** One task of this very job, whatever else waits. */
 async function claimNamed(world: World, worker: WorkerRecord, want: Want & { job: string }): Promise<Lease[]> {
@@ -96,16 +106,22 @@ async function claimFrom(
   const { slots, alone } = world.sightings.sharers(worker, world.clock());
   world.busy.add(name);
   try {
+    const header = key.number === undefined ? undefined : (await world.store.get("job", [key.job]))[0];
+    const most = header && (await world.specs.mostItems(header));
+    const taskMs = world.pace.get(key.job);
     const applied = await applyToSlice<"claim">(world, key, () => ({
       kind: "claim",
       worker: worker.id,
       leases,
       sharers: slots,
       alone,
+      ...(taskMs !== undefined && { taskMs }),
+      ...(most !== undefined && { most }),
       ...(want.holdMs !== undefined && { holdMs: want.holdMs }),
       ...(want.job !== undefined && { named: true }),
     }));
-    return applied ? await toLeases(world, applied, applied.answer.leases) : [];
+    const job = applied?.job ?? header;
+    return applied && job ? await toLeases(world, { slice: applied.slice, job }, applied.answer.leases) : [];
   } catch (error) {
     // Somebody else was faster: the next one, then.
     if (error instanceof RendtError && (error.code === "not_available" || error.code === "conflict")) return [];

@@ -65,6 +65,7 @@ async function finishItem(world: World, { id: worker }: WorkerRecord, item: Fini
       return { ...command, doc: stored, docFrom: from };
     });
     world.told.delete(lease);
+    if (applied) notePace(world, applied.slice);
     return applied ? { lease, ...applied.answer } : { lease, accepted: [], lost: [{ from, upTo }] };
   } catch (error) {
     return { lease, accepted: [], lost: [], error: toRefusal(error) };
@@ -112,6 +113,15 @@ async function assertDelivered(
   throw new RendtError("outputs_missing", `${missing.length} of ${named.length} outputs are not stored`, {
     details: { missing },
   });
+}
+
+/** Jobs whose pace is remembered; past it memory starts afresh. */
+const MAX_PACES = 10_000;
+
+function notePace({ pace }: World, { job, taskMs }: Slice): void {
+  if (taskMs === undefined) return;
+  if (pace.size >= MAX_PACES) pace.clear();
+  pace.set(job, taskMs);
 }
 
 const meanMs = (results: readonly TaskResult[]): number =>

@@ -1,4 +1,3 @@
-import { RendtError } from "../../contract/errors.ts";
 import { blobsOf } from "../../contract/manifest.ts";
 import type { Lease } from "../../contract/worker.ts";
 import type { Granted } from "../domain/commands.ts";
@@ -9,18 +8,16 @@ import { grantFirstInputs } from "./inputs.ts";
 /** Leases as a worker gets them: with the spec, their items, and downloads of the first inputs. */
 export async function toLeases(
   world: World,
-  { slice, job }: { slice: Slice; job?: Job | undefined },
+  { slice, job }: { slice: Slice; job: Job },
   granted: readonly Granted[],
 ): Promise<Lease[]> {
   if (granted.length === 0) return [];
-  const header = job ?? (await world.store.get("job", [slice.job]))[0];
-  if (!header) throw new RendtError("not_found", `job ${slice.job} was removed`);
-  const spec = await world.specs.read(header);
-  const place = { owner: header.owner, createdAt: header.times.createdAt };
+  const spec = await world.specs.read(job);
+  const place = { owner: job.owner, createdAt: job.times.createdAt };
   const grants = spec.inputs ? await grantFirstInputs(world, place, blobsOf(spec.inputs)) : {};
   return Promise.all(
     granted.map(async ({ lease, ...terms }): Promise<Lease> => {
-      const items = await world.specs.readItems(header, terms);
+      const items = await world.specs.readItems(job, terms);
       return { id: lease, job: slice.job, round: slice.round, ...terms, spec, ...(items && { items }), grants };
     }),
   );

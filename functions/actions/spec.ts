@@ -63,6 +63,8 @@ export type Specs = {
   read(job: Pick<Job, "id" | "spec">): Promise<KeptSpec["spec"]>;
   /** The items of positions `from` ≤ p < `upTo`, or undefined for a job without items. */
   readItems(job: Pick<Job, "id" | "spec">, span: { from: number; upTo: number }): Promise<string[] | undefined>;
+  /** How many items in a row are sure to be no longer than two documents; undefined for a job without items. */
+  mostItems(job: Pick<Job, "id" | "spec">): Promise<number | undefined>;
 };
 
 /** Text of remembered documents, together. */
@@ -91,6 +93,12 @@ export function createSpecs(store: Pick<Store, "getDocuments">): Specs {
         found.push(...items.slice(Math.max(0, from - page.from), upTo - page.from));
       }
       return found;
+    },
+    async mostItems(job) {
+      const { items } = await readKept(job);
+      // The last page is short because there is no more, all others because of their size or their slice's.
+      const full = items.length > 1 ? items.slice(0, -1) : items;
+      return full.length === 0 ? undefined : Math.min(...full.map(({ from, upTo }) => upTo - from));
     },
   };
 }

@@ -9,11 +9,14 @@ import { allDone, createResults, names } from "./results.ts";
 
 /** A long command is cut in views: a page of them must fit into one answer. `show` has the spec whole. */
 const MOST_COMMAND_CHARACTERS = 2000;
+/** Leases shown of a large array. */
+const MOST_RUNNING = 100;
 
 /** A job as its owner sees it. */
 export async function viewJob(world: World, job: Job): Promise<JobView> {
   const [spec, slices] = await Promise.all([world.specs.read(job), slicesOf(world, job)]);
   const result = await lastResult(world, job, slices);
+  const state = statusOf(job, slices, result);
   const { id, owner, name, count, round, times } = job;
   return {
     id,
@@ -26,7 +29,8 @@ export async function viewJob(world: World, job: Job): Promise<JobView> {
     command: cut(spec.command),
     createdAt: times.createdAt,
     ...(times.endedAt !== undefined && { endedAt: times.endedAt }),
-    ...statusOf(job, slices, result),
+    ...state,
+    running: state.running.slice(0, MOST_RUNNING),
     ...(result && { result }),
   };
 }
