@@ -1,5 +1,4 @@
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from "node:http";
-import type { Readable } from "node:stream";
 import { UnreachableError } from "../contract/client.ts";
 import { RendtError } from "../contract/errors.ts";
 
@@ -8,7 +7,8 @@ export type Sending = {
   method: string;
   url: string;
   headers: Record<string, string>;
-  body?: string | Readable | undefined;
+  /** A piece may be overwritten by its maker once the next is asked for. */
+  body?: string | AsyncIterable<Uint8Array> | undefined;
   idleMs?: number | undefined;
   signal?: AbortSignal | undefined;
 };
@@ -27,24 +27,24 @@ export function exchange(sending: Sending, open: (head: Head) => ClientRequest):
   const { headers, expects } = headersOf(sending);
   return new Promise((resolve, reject) => {
     let connected = false;
+    let answered = false;
     let continuing: NodeJS.Timeout | undefined;
     let ownFault: Error | undefined;
     const call = open({ method, headers, signal });
 
     const fail = (error: unknown) => {
       clearTimeout(continuing);
-      if (typeof body === "object") body.destroy();
       reject(ownFault ?? asUnreachable(error, { ...sending, sent: connected }));
     };
     const sendBody = () => {
       clearTimeout(continuing);
       if (typeof body !== "object") return void call.end(body);
-      // A file that can't be read is the caller's news, not a failed connection.
-      body.once("error", (error) => {
+      pour(body, call, () => answered).catch((error: Error) => {
+        if (answered) return;
+        // A file that can't be read is the caller's news, not a failed connection.
         ownFault = error;
         call.destroy(error);
       });
-      if (!body.destroyed) body.pipe(call);
     };
     call.once("error", fail);
     const connecting = setTimeout(() => call.destroy(new Error("no connection in time")), CONNECT_MS);
@@ -59,11 +59,11 @@ export function exchange(sending: Sending, open: (head: Head) => ClientRequest):
     });
     call.setTimeout(sending.idleMs ?? IDLE_MS, () => call.destroy(new Error("nothing came for too long")));
     call.once("response", (answer) => {
+      answered = true;
       clearTimeout(continuing);
       call.off("error", fail).on("error", (error) => answer.destroy(error));
       if (!call.writableEnded) {
         // Refused early: the rest of the body has no reader, so this connection ends with its answer.
-        if (typeof body === "object") body.unpipe(call).destroy();
         answer.once("close", () => call.destroy());
       }
       resolve({ status: answer.statusCode ?? 0, headers: flat(answer), body: answer });
@@ -80,6 +80,17 @@ export function exchange(sending: Sending, open: (head: Head) => ClientRequest):
       sendBody();
     }
   });
+}
+
+/** Each piece is in the kernel's hands before the next is asked for: that is back-pressure, and lets a reader use two buffers in turn. */
+async function pour(body: AsyncIterable<Uint8Array>, call: ClientRequest, answered: () => boolean): Promise<void> {
+  for await (const piece of body) {
+    if (answered()) return;
+    const written = await new Promise<boolean>((resolve) => call.write(piece, (error) => resolve(!error)));
+    // Why it failed is told by the error of the call itself.
+    if (!written) return;
+  }
+  if (!answered()) call.end();
 }
 
 /** Reads an answer as text; longer than `limitBytes` is refused. */

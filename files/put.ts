@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { AnsweredError } from "../contract/errors.ts";
 import type { OneGrant } from "../contract/grant.ts";
 import { assertUnchanged, type BlobSource, readSource } from "./blob-source.ts";
@@ -20,7 +19,7 @@ export async function put(
   };
   try {
     const headers = { "content-length": String(size) };
-    const body = Readable.from(counted(readSource(source, span), count), { highWaterMark: 1 });
+    const body = counted(readSource(source, span), count);
     const answer = await useGrant(transfer, { grant, headers: lacking(headers, grant.headers), body });
     answer.body.resume();
     return answer.headers["etag"];

@@ -6,7 +6,10 @@ import { asUnreachable } from "./exchange.ts";
 import type { GrantDesk } from "./grant-desk.ts";
 import { resolveGrantUrl, type Transfer, useGrant } from "./transfer.ts";
 
-/** Where the bytes of blobs come from: the object store, or a cache before it. They are not verified; whoever keeps them does that. */
+/**
+ * Where the bytes of blobs come from: the object store, or a cache before it. They are not verified; whoever keeps them does that. Each
+ * piece is a buffer of its own, because writers gather several.
+ */
 export type BlobReader = (blob: BlobRef) => AsyncIterable<Buffer>;
 
 /** Reads blobs by grants: a cut connection goes on where it broke off, an expired grant is asked for again. */

@@ -47,26 +47,37 @@ export async function readSmallFile(item: FileItem): Promise<Buffer> {
   }
 }
 
-/** Yields a file (or the bytes from `start` up to `end`) in pieces of 1 MiB, each in a buffer of its own. */
+/**
+ * Yields a file (or the bytes from `start` up to `end`) in pieces of 1 MiB. While one is in use the next is read into the other of two
+ * buffers, so a piece is good only until the next is asked for.
+ */
 export async function* readPieces(
   item: FileItem,
   span: Span = { start: 0, end: item.seen.size },
 ): AsyncGenerator<Buffer> {
   const handle = await openUnchanged(item);
+  let reading: Promise<{ bytesRead: number; buffer: Buffer<ArrayBuffer> }> | undefined;
   try {
     let at = span.start;
-    while (at < span.end) {
-      const piece = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, span.end - at));
-      const { bytesRead } = await handle.read(piece, 0, piece.length, at);
+    const read = (buffer: Buffer<ArrayBuffer>) => handle.read(buffer, 0, Math.min(buffer.length, span.end - at), at);
+    const length = Math.min(READ_BYTES, span.end - span.start);
+    let spare = Buffer.allocUnsafeSlow(length);
+    if (at < span.end) reading = read(Buffer.allocUnsafeSlow(length));
+    while (reading) {
+      const { bytesRead, buffer } = await reading;
       if (bytesRead === 0) throw changed(item);
       at += bytesRead;
-      yield piece.subarray(0, bytesRead);
+      reading = at < span.end ? read(spare) : undefined;
+      // It may fail while the piece is in use; its turn comes.
+      reading?.catch(() => undefined);
+      yield buffer.subarray(0, bytesRead);
+      spare = buffer;
     }
-    const stats = await handle.stat();
-    if (!isUnchanged(stats, item.seen)) throw changed(item);
+    if (!isUnchanged(await handle.stat(), item.seen)) throw changed(item);
   } catch (error) {
     throw asDiskError(error, "read", item.source);
   } finally {
+    await reading?.catch(() => undefined);
     await handle.close();
   }
 }

@@ -1,4 +1,3 @@
-import type { Readable } from "node:stream";
 import type { Client } from "../contract/client.ts";
 import { AnsweredError, ERRORS, type ErrorCode, errorBody } from "../contract/errors.ts";
 import type { Grant, GrantRequest, OneGrant } from "../contract/grant.ts";
@@ -24,7 +23,12 @@ export type Transfer = {
   signal?: AbortSignal | undefined;
 };
 
-export type Exchange = { grant: OneGrant; headers?: Record<string, string>; body?: Readable; signal?: AbortSignal };
+export type Exchange = {
+  grant: OneGrant;
+  headers?: Record<string, string>;
+  body?: AsyncIterable<Uint8Array>;
+  signal?: AbortSignal;
+};
 
 const ERROR_BYTES = 64 * 1024;
 

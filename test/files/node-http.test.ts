@@ -41,21 +41,19 @@ describe("bytes", () => {
     expect((await buffer(answer.body)).equals(bytes)).toBe(true);
   });
 
-  it("of a large body are not sent before the server wants them", async () => {
+  it("of a large body are not even read before the server wants them", async () => {
     let pulled = 0;
+    async function* body() {
+      pulled += 1;
+      yield Buffer.alloc(2_000_000);
+    }
     const server = createPlain(() => undefined);
     server.on("checkContinue", (_, response) => response.writeHead(403).end("no"));
     const url = `http://127.0.0.1:${await start(server)}`;
-    const body = Readable.from(
-      (async function* () {
-        pulled += 1;
-        yield Buffer.alloc(2_000_000);
-      })(),
-    );
-    const answer = await open().send({ method: "PUT", url, headers: { "content-length": "2000000" }, body });
+    const answer = await open().send({ method: "PUT", url, headers: { "content-length": "2000000" }, body: body() });
     expect(answer.status).toBe(403);
     expect((await buffer(answer.body)).toString()).toBe("no");
-    expect([pulled, body.destroyed]).toEqual([0, true]);
+    expect(pulled).toBe(0);
   });
 
   it("go anyway to a server that does not know how to ask for them", async () => {
@@ -88,13 +86,9 @@ describe("bytes", () => {
       else response.writeHead(400).end("stop");
     });
     const http = open();
-    const body = Readable.from(
-      (async function* () {
-        yield Buffer.from("a");
-        await new Promise((resolve) => body.once("close", resolve));
-      })(),
-    );
-    const answer = await http.send({ method: "PUT", url, headers: { "content-length": "9" }, body });
+    const endless = Array.from({ length: 1000 }, () => Buffer.alloc(1000));
+    const body = Readable.from(endless);
+    const answer = await http.send({ method: "PUT", url, headers: { "content-length": "1000000" }, body });
     expect([answer.status, (await buffer(answer.body)).toString()]).toEqual([400, "stop"]);
     const next = await http.send({ method: "GET", url, headers: {} });
     expect((await buffer(next.body)).toString()).toBe("fine");
