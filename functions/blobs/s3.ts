@@ -1,64 +1,67 @@
-import {
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  DeleteObjectsCommand,
-  GetObjectCommand,
-  HeadObjectCommand,
-  ListMultipartUploadsCommand,
-  PutObjectCommand,
-  paginateListObjectsV2,
-  paginateListParts,
-  type S3Client,
-  S3ServiceException,
-  UploadPartCommand,
-} from "@aws-sdk/client-s3";
-import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { RendtError } from "../../contract/errors.ts";
 import { chooseParts, type HeldPart, partSizeOf } from "./parts.ts";
 import type { Blobs } from "./port.ts";
+import { type Ask, type Bucket, createSender, S3Error } from "./s3-send.ts";
+import { escapeText, readElements, readText } from "./s3-xml.ts";
 
-/** Else the SDK signs the CRC32 of an empty body into every PUT grant, and no body could match it. */
-export const S3_CLIENT_OPTIONS = {
-  requestChecksumCalculation: "WHEN_REQUIRED",
-  responseChecksumValidation: "WHEN_REQUIRED",
-} as const;
+/**
+ * Blobs in a bucket: grants are presigned URLs, and bytes never pass the server. The SDK's S3 client would be half of the Lambda's
+ * bundle and load time for seven plain requests (docs/adr/own-s3-signer.md), so they are signed and sent here.
+ */
+export function createS3Blobs(setup: Bucket): Blobs {
+  const { send, presign } = createSender(setup);
 
-export type S3Options = {
-  /** Made with S3_CLIENT_OPTIONS. */
-  client: S3Client;
-  bucket: string;
-  clock: () => number;
-};
-
-/** Blobs in a bucket: grants are presigned URLs, and bytes never pass the server. */
-export function createS3Blobs({ client, bucket, clock }: S3Options): Blobs {
-  const until = (expiresAt: number) => {
-    const now = clock();
-    return {
-      signingDate: new Date(now),
-      // URLs know whole seconds: rounded down, this one is never good for longer than the grant says.
-      expiresIn: Math.floor((expiresAt - now) / 1000),
-      // Hoisted into the query, as the presigner would, S3 keeps the hash but does not compare it.
-      unhoistableHeaders: new Set(["x-amz-checksum-sha256"]),
-    };
-  };
+  async function grant(ask: Ask & { key: string; method: "PUT" | "GET" }, expiresAt: number) {
+    const { method, headers = {} } = ask;
+    return { kind: "one" as const, method, url: await presign(ask, expiresAt), headers, expiresAt };
+  }
 
   const head: Blobs["head"] = async (key) => {
-    const command = new HeadObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: "ENABLED" });
+    const ask: Ask = { method: "HEAD", key, headers: { "x-amz-checksum-mode": "ENABLED" } };
     // Without the permission to list a bucket, 403 is what S3 says of a missing object.
-    const found = await client.send(command).catch(unlessStatus(403, 404));
-    if (found?.ContentLength === undefined) return undefined;
+    const found = await send(ask).catch(unlessStatus(403, 404));
+    const size = found?.headers.get("content-length");
+    if (!found || size == null) return undefined;
     // Of an object in parts S3 knows only the hash of the parts' hashes, "<base64>-<parts>".
-    const whole = found.ChecksumSHA256?.match(/^[A-Za-z0-9+/]{43}=$/)?.[0];
-    return { size: found.ContentLength, ...(whole && { sha256: toHex(whole) }) };
+    const whole = found.headers.get("x-amz-checksum-sha256")?.match(/^[A-Za-z0-9+/]{43}=$/)?.[0];
+    return { size: Number(size), ...(whole && { sha256: toHex(whole) }) };
   };
+
+  async function* pages(ask: Ask, next: (page: string) => Record<string, string>): AsyncGenerator<string> {
+    for (let more: Record<string, string> | undefined = {}; more; ) {
+      const { body } = await send({ ...ask, query: { ...ask.query, ...more } });
+      const page = body.toString();
+      yield page;
+      more = readText(page, "IsTruncated") === "true" ? next(page) : undefined;
+    }
+  }
+
+  /** Of this very key the upload that began first; two that began at the same time agree on it from the next call on. */
+  async function findUpload(key: string): Promise<string | undefined> {
+    const { body } = await send({ method: "GET", query: { uploads: "", prefix: key } });
+    const [first] = readElements(body.toString(), "Upload")
+      .filter((found) => readText(found, "Key") === key)
+      .sort((a, b) => Date.parse(readText(a, "Initiated") ?? "") - Date.parse(readText(b, "Initiated") ?? ""));
+    return first && readText(first, "UploadId");
+  }
+
+  async function beginUpload(key: string): Promise<string> {
+    const headers = { "x-amz-checksum-algorithm": "SHA256" };
+    const { body } = await send({ method: "POST", key, query: { uploads: "" }, headers });
+    const upload = readText(body.toString(), "UploadId");
+    if (!upload) throw new Error(`S3 began an upload of ${key} without naming it`);
+    return upload;
+  }
 
   async function heldParts(key: string, upload: string): Promise<StoredPart[] | undefined> {
     const held: StoredPart[] = [];
+    const ask: Ask = { method: "GET", key, query: { uploadId: upload } };
     try {
-      for await (const page of paginateListParts({ client }, { Bucket: bucket, Key: key, UploadId: upload })) {
-        for (const { PartNumber: number, Size: size, ChecksumSHA256: hash, ETag: etag } of page.Parts ?? []) {
-          if (number && size !== undefined && hash && etag) held.push({ number, size, sha256: toHex(hash), etag });
+      for await (const page of pages(ask, (last) => ({ "part-number-marker": text(last, "NextPartNumberMarker") }))) {
+        for (const part of readElements(page, "Part")) {
+          const [number, size] = [Number(text(part, "PartNumber")), Number(text(part, "Size"))];
+          const hash = readText(part, "ChecksumSHA256");
+          if (hash) held.push({ number, size, sha256: toHex(hash), etag: text(part, "ETag") });
         }
       }
     } catch (error) {
@@ -68,70 +71,29 @@ export function createS3Blobs({ client, bucket, clock }: S3Options): Blobs {
   }
 
   return {
-    async grantPut(key, { size, sha256 }, expiresAt) {
+    grantPut(key, { size, sha256 }, expiresAt) {
       const headers = { ...contentHeaders(size, sha256), "if-none-match": "*" };
-      const command = new PutObjectCommand({
-        Bucket: bucket,
-        Key: key,
-        ContentLength: size,
-        ChecksumSHA256: headers["x-amz-checksum-sha256"],
-        IfNoneMatch: "*",
-      });
-      return {
-        kind: "one",
-        method: "PUT",
-        url: await getSignedUrl(client, command, until(expiresAt)),
-        headers,
-        expiresAt,
-      };
+      return grant({ method: "PUT", key, query: { "x-id": "PutObject" }, headers }, expiresAt);
     },
 
-    async grantGet(key, expiresAt) {
-      const command = new GetObjectCommand({
-        Bucket: bucket,
-        Key: key,
-        ResponseContentDisposition: "attachment",
-        ResponseContentType: "application/octet-stream",
-      });
-      return {
-        kind: "one",
-        method: "GET",
-        url: await getSignedUrl(client, command, until(expiresAt)),
-        headers: {},
-        expiresAt,
+    grantGet(key, expiresAt) {
+      const query = {
+        "response-content-disposition": "attachment",
+        "response-content-type": "application/octet-stream",
+        "x-id": "GetObject",
       };
+      return grant({ method: "GET", key, query }, expiresAt);
     },
 
     async startParts(key, { size }) {
-      const begun = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: key }));
-      // Two that began at the same time agree on the older one from the next call on.
-      const [known] = (begun.Uploads ?? [])
-        .filter((found) => found.Key === key)
-        .sort((a, b) => Number(a.Initiated) - Number(b.Initiated));
-      const begin = new CreateMultipartUploadCommand({ Bucket: bucket, Key: key, ChecksumAlgorithm: "SHA256" });
-      const { UploadId: upload } = known ?? (await client.send(begin));
-      if (!upload) throw new Error(`S3 began an upload of ${key} without naming it`);
+      const upload = (await findUpload(key)) ?? (await beginUpload(key));
       const held = (await heldParts(key, upload)) ?? [];
       return { upload, partSize: partSizeOf(size), held: held.map((part) => part.number) };
     },
 
-    async grantPart(key, { upload, number, size, sha256 }, expiresAt) {
-      const headers = contentHeaders(size, sha256);
-      const command = new UploadPartCommand({
-        Bucket: bucket,
-        Key: key,
-        UploadId: upload,
-        PartNumber: number,
-        ContentLength: size,
-        ChecksumSHA256: headers["x-amz-checksum-sha256"],
-      });
-      return {
-        kind: "one",
-        method: "PUT",
-        url: await getSignedUrl(client, command, until(expiresAt)),
-        headers,
-        expiresAt,
-      };
+    grantPart(key, { upload, number, size, sha256 }, expiresAt) {
+      const query = { partNumber: String(number), uploadId: upload, "x-id": "UploadPart" };
+      return grant({ method: "PUT", key, query, headers: contentHeaders(size, sha256) }, expiresAt);
     },
 
     async completeParts(key, blob, upload, parts) {
@@ -140,19 +102,14 @@ export function createS3Blobs({ client, bucket, clock }: S3Options): Blobs {
         if (!held)
           throw new RendtError("grant_refused", `upload ${upload} is unknown: it was ended, or aborted by age`);
         const etags = new Map(held.map((part) => [`${part.number} ${part.sha256}`, part.etag]));
-        const chosen = chooseParts(blob.size, parts, held).map(({ number, sha256 }) => ({
-          PartNumber: number,
-          ETag: etags.get(`${number} ${sha256}`),
-          ChecksumSHA256: toBase64(sha256),
-        }));
-        const command = new CompleteMultipartUploadCommand({
-          Bucket: bucket,
-          Key: key,
-          UploadId: upload,
-          IfNoneMatch: "*",
-          MultipartUpload: { Parts: chosen },
+        const chosen = chooseParts(blob.size, parts, held).map(({ number, sha256 }) => {
+          const etag = escapeText(etags.get(`${number} ${sha256}`) ?? "");
+          const hash = `<ChecksumSHA256>${toBase64(sha256)}</ChecksumSHA256>`;
+          return `<Part>${hash}<ETag>${etag}</ETag><PartNumber>${number}</PartNumber></Part>`;
         });
-        await client.send(command);
+        const body = `<CompleteMultipartUpload xmlns="${XML_NAMESPACE}">${chosen.join("")}</CompleteMultipartUpload>`;
+        const headers = { "content-type": "application/xml", "if-none-match": "*" };
+        await send({ method: "POST", key, query: { uploadId: upload }, headers, body });
       } catch (error) {
         // It was completed before, or by the same request sent twice, or sent whole (412): what counts is that the object is there.
         if ((await head(key))?.size !== blob.size) throw error;
@@ -167,19 +124,20 @@ export function createS3Blobs({ client, bucket, clock }: S3Options): Blobs {
       if (found.size > limitBytes) {
         throw new RendtError("body_too_large", `${key} has ${found.size} bytes, at most ${limitBytes} are read here`);
       }
-      const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-      return Body?.transformToByteArray();
+      return (await send({ method: "GET", key })).body;
     },
 
     async removePrefix(prefix) {
-      const place = { Bucket: bucket, Prefix: `${prefix.replace(/\/$/, "")}/` };
+      const ask: Ask = { method: "GET", query: { "list-type": "2", prefix: `${prefix.replace(/\/$/, "")}/` } };
       try {
-        for await (const { Contents } of paginateListObjectsV2({ client }, place)) {
-          const Objects = Contents?.map(({ Key }) => ({ Key }));
-          if (!Objects?.length) continue;
-          const command = new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } });
-          const { Errors } = await client.send(command);
-          if (Errors?.length) throw new Error(`S3 kept ${Errors.length} objects: ${Errors[0]?.Key} ${Errors[0]?.Code}`);
+        for await (const page of pages(ask, (last) => ({
+          "continuation-token": text(last, "NextContinuationToken"),
+        }))) {
+          const keys = readElements(page, "Contents").map((found) => text(found, "Key"));
+          for (let at = 0; at < keys.length; at += DELETES_AT_ONCE) {
+            const some = keys.slice(at, at + DELETES_AT_ONCE);
+            await Promise.all(some.map((key) => send({ method: "DELETE", key })));
+          }
         }
       } catch (error) {
         // The API's role may not list by design: then the bucket's lifecycle rules remove what is old.
@@ -191,6 +149,9 @@ export function createS3Blobs({ client, bucket, clock }: S3Options): Blobs {
 
 type StoredPart = HeldPart & { etag: string };
 
+const DELETES_AT_ONCE = 16;
+const XML_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/";
+
 const contentHeaders = (size: number, sha256: string) => ({
   "content-length": String(size),
   "x-amz-checksum-sha256": toBase64(sha256),
@@ -199,10 +160,15 @@ const contentHeaders = (size: number, sha256: string) => ({
 const toBase64 = (hex: string) => Buffer.from(hex, "hex").toString("base64");
 const toHex = (base64: string) => Buffer.from(base64, "base64").toString("hex");
 
+function text(xml: string, name: string): string {
+  const found = readText(xml, name);
+  if (found === undefined) throw new Error(`S3 answered without ${name}`);
+  return found;
+}
+
 /** For catch: undefined when S3 answered one of these statuses, else the error. */
 const unlessStatus =
   (...statuses: number[]) =>
   (error: unknown): undefined => {
-    const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
-    if (status === undefined || !statuses.includes(status)) throw error;
+    if (!(error instanceof S3Error) || !statuses.includes(error.status)) throw error;
   };

@@ -7,7 +7,7 @@ import {
   S3Client,
 } from "@aws-sdk/client-s3";
 import { describe, expect, it } from "vitest";
-import { createS3Blobs, S3_CLIENT_OPTIONS } from "../../../functions/blobs/s3.ts";
+import { createS3Blobs } from "../../../functions/blobs/s3.ts";
 import { describeBlobs } from "./blobs-contract.ts";
 import type { Subject } from "./subject.ts";
 
@@ -26,25 +26,23 @@ const GAPS: Record<string, string[]> = {
 const server = process.env["RENDT_TEST_S3_SERVER"] ?? "ministack";
 const endpoint = process.env["RENDT_TEST_S3_ENDPOINT"];
 
-const clientWith = (secretAccessKey: string) =>
-  new S3Client({
-    ...S3_CLIENT_OPTIONS,
-    endpoint,
-    forcePathStyle: true,
-    region: process.env["AWS_REGION"] ?? "us-east-1",
-    credentials: { accessKeyId: process.env["AWS_ACCESS_KEY_ID"] ?? "test", secretAccessKey },
-  });
+const region = process.env["AWS_REGION"] ?? "us-east-1";
+const own = {
+  accessKeyId: process.env["AWS_ACCESS_KEY_ID"] ?? "test",
+  secretAccessKey: process.env["AWS_SECRET_ACCESS_KEY"] ?? "test",
+};
+const anothers = { ...own, secretAccessKey: "another-secret" };
 
 async function openS3(): Promise<Subject> {
-  const client = clientWith(process.env["AWS_SECRET_ACCESS_KEY"] ?? "test");
-  const other = clientWith("another-secret");
+  const client = new S3Client({ endpoint, forcePathStyle: true, region, credentials: own });
   const bucket = `rendt-test-${randomBytes(6).toString("hex")}`;
   await client.send(new CreateBucketCommand({ Bucket: bucket }));
   const offset = { offsetMs: 0 };
   const clock = () => Date.now() + offset.offsetMs;
+  const reach = { bucket, region, endpoint, clock };
   return {
-    blobs: createS3Blobs({ client, bucket, clock }),
-    stranger: createS3Blobs({ client: other, bucket, clock }),
+    blobs: createS3Blobs({ ...reach, credentials: async () => own }),
+    stranger: createS3Blobs({ ...reach, credentials: async () => anothers }),
     clock: offset,
     origin: endpoint ?? "",
     tellsHash: true,
@@ -56,7 +54,6 @@ async function openS3(): Promise<Subject> {
       }
       await client.send(new DeleteBucketCommand({ Bucket: bucket }));
       client.destroy();
-      other.destroy();
     },
   };
 }
