@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -33,6 +33,7 @@ export async function openMarket(): Promise<Market> {
   const folder = mkdtempSync(join(tmpdir(), "rendt-bench-"));
   const url = `http://127.0.0.1:${await freePort()}`;
   const home = join(folder, "home");
+  const profile = join(home, "profiles", "default.json");
   const log = join(folder, "log");
   const closers: (() => void)[] = [];
   let server: Started;
@@ -41,7 +42,7 @@ export async function openMarket(): Promise<Market> {
   async function startServer(): Promise<void> {
     const args = ["up", "--no-worker", "--dir", join(folder, "server"), "--listen", new URL(url).host];
     server = start(rendt(...args), { env: { RENDT_HOME: home }, log });
-    await answers(url, server, log);
+    await isUp(server, { url, profile, log });
   }
 
   async function close(): Promise<void> {
@@ -53,7 +54,7 @@ export async function openMarket(): Promise<Market> {
 
   try {
     await startServer();
-    const { tokens } = JSON.parse(readFileSync(join(home, "profiles", "default.json"), "utf8"));
+    const { tokens } = JSON.parse(readFileSync(profile, "utf8"));
     const market: Market = {
       folder,
       url,
@@ -89,7 +90,10 @@ export async function openMarket(): Promise<Market> {
   }
 }
 
-async function answers(url: string, server: Started, log: string): Promise<void> {
+type Signs = { url: string; profile: string; log: string };
+
+/** It answers, and has saved the tokens of its first start. */
+async function isUp(server: Started, { url, profile, log }: Signs): Promise<void> {
   let ended = false;
   void server.ended.then(() => {
     ended = true;
@@ -97,7 +101,7 @@ async function answers(url: string, server: Started, log: string): Promise<void>
   for (const until = Date.now() + START_MS; Date.now() < until && !ended; await sleep(5)) {
     const answer = await fetch(`${url}/v1/health`).catch(() => undefined);
     await answer?.arrayBuffer();
-    if (answer?.ok) return;
+    if (answer?.ok && existsSync(profile)) return;
   }
   throw new Error(`the server did not start:\n${readFileSync(log, "utf8").slice(-2000)}`);
 }
