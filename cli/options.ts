@@ -30,7 +30,7 @@ export const OPTIONS = {
   env: { kind: "texts", value: "K[=V]", summary: "set an environment variable, or pass on one of yours (repeatable)" },
   "env-file": { kind: "texts", value: "FILE", summary: "environment variables, one K=V per line (repeatable)" },
   stdin: { kind: "text", value: "FILE|-", summary: "what standard input of the command reads" },
-  timeout: { kind: "duration", value: "TIME", min: 1, summary: "stop a task that runs longer" },
+  timeout: { kind: "duration", value: "TIME", summary: "stop a task that runs longer" },
   "wait-timeout": { kind: "duration", value: "TIME", summary: "wait no longer than this; the job goes on" },
   retries: { kind: "int", value: "N", min: 0, summary: "run a failed task again, up to N times" },
   "retry-on": { kind: "codes", value: "CODES", summary: "retry only after these exit codes: 1,75" },

@@ -49,6 +49,9 @@ export function formatSize(bytes: number): string {
 const short = (value: number, unit: string): string =>
   unit === "" ? String(value) : `${value < 9.95 ? value.toFixed(1) : Math.round(value)}${unit}`;
 
+/** `1 file`, `3 files` */
+export const countFiles = (count: number): string => `${count} ${count === 1 ? "file" : "files"}`;
+
 /** A time of day as `12s ago` when near, else as a date. */
 export function formatAgo(at: number, now: number): string {
   const ms = now - at;

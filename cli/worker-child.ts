@@ -1,8 +1,11 @@
 import { type ChildProcess, fork } from "node:child_process";
 
+/** What the parent says over IPC: two signals that come close together would be one. */
+export type StopMessage = "drain" | "at once";
+
 export type WorkerChild = {
-  /** Drains; called again, ends what runs. */
-  stop(): void;
+  /** Lets what runs go on to its end; `at once` ends it. */
+  stop(how: StopMessage): void;
   /** Resolves when it was told to stop and has ended. */
   readonly ended: Promise<void>;
 };
@@ -47,11 +50,11 @@ export function startWorkerChild(options: {
   start();
   return {
     ended,
-    stop() {
+    stop(how) {
       stopping = true;
       clearTimeout(timer);
-      if (child) child.kill("SIGTERM");
-      else end();
+      if (child?.connected) child.send(how satisfies StopMessage);
+      else if (!child) end();
     },
   };
 }

@@ -9,7 +9,7 @@ import { getJobs } from "../jobs.ts";
 import { type Selection, selectOne, tasksOf } from "../selector.ts";
 import { reach, type Server } from "../server.ts";
 import { formatTable, harmless } from "../table.ts";
-import { formatSize } from "../units.ts";
+import { countFiles, formatSize } from "../units.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal, words } = call;
@@ -25,7 +25,7 @@ export async function run(call: Call): Promise<number> {
     if (options.json) terminal.json({ id: selection.id, folder: options.to, ...placed });
     else if (!options.quiet) {
       const same = unchanged > 0 ? `, ${unchanged} there already` : "";
-      terminal.say(`${files} ${files === 1 ? "file" : "files"}, ${formatSize(bytes)} in ${options.to}${same}`);
+      terminal.say(`${countFiles(files)}, ${formatSize(bytes)} in ${options.to}${same}`);
     }
   }
   return 0;

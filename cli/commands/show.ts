@@ -8,7 +8,7 @@ import { reach, type Server } from "../server.ts";
 import { showCommand, showStatus, showTasks } from "../status.ts";
 import { formatTable, harmless } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
-import { formatAgo, formatDuration, formatSize } from "../units.ts";
+import { countFiles, formatAgo, formatDuration, formatSize } from "../units.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal, words } = call;
@@ -82,7 +82,7 @@ function describeOutputs({ outputs, usage }: TaskResult): string | undefined {
     return usage?.outputBytes === undefined ? "many files" : `many files, ${formatSize(usage.outputBytes)}`;
   const files = outputs.manifest.entries.filter((entry) => entry.kind === "file");
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  return `${files.length} ${files.length === 1 ? "file" : "files"}, ${formatSize(bytes)}`;
+  return `${countFiles(files.length)}, ${formatSize(bytes)}`;
 }
 
 async function showResults(server: Server, selection: Selection, terminal: Terminal): Promise<void> {

@@ -114,7 +114,7 @@ async function untilStopped(
       terminal.say(
         count === 1 ? "rendt: stopping when what runs has ended; once more stops at once" : "rendt: stopping at once",
       );
-      if (worker) worker.stop();
+      if (worker) worker.stop(count === 1 ? "drain" : "at once");
       else resolve();
     });
     void worker?.ended.then(resolve).finally(() => interrupts.release());

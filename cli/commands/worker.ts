@@ -5,6 +5,7 @@ import { startWorker } from "../../worker/main.ts";
 import type { Call } from "../command.ts";
 import { onInterrupt } from "../interrupt.ts";
 import { addressOf } from "../server.ts";
+import type { StopMessage } from "../worker-child.ts";
 
 /** Works until told to stop: the first TERM or Ctrl-C drains, the second ends what runs. As a child of `rendt up` it ends with its parent. */
 export async function run(call: Call): Promise<number> {
@@ -22,16 +23,15 @@ export async function run(call: Call): Promise<number> {
     name: options.name,
     notice,
   });
-  const interrupts = onInterrupt((count) => {
-    if (count > 1) return worker.cancel();
-    notice("draining: what runs goes on to its end; once more ends it");
+  const drain = () => {
+    notice("draining: what runs goes on to its end");
     worker.stop();
-  });
+  };
+  const interrupts = onInterrupt((count) => (count > 1 ? worker.cancel() : drain()));
+  process.on("message", (how: StopMessage) => (how === "drain" ? drain() : worker.cancel()));
   process.once("disconnect", () => worker.cancel());
   try {
-    await worker.ready;
-    notice(`${worker.id} works for ${url}`);
-    await worker.done;
+    await Promise.all([worker.ready.then(() => notice(`${worker.id} works for ${url}`)), worker.done]);
     return 0;
   } finally {
     interrupts.release();

@@ -43,7 +43,6 @@ describe("a command line", () => {
     [["--retries", "many"], '--retries "many": use a whole number'],
     [["--retries", "-1"], '--retries "-1": use 0 or more'],
     [["--timeout", "5x"], '--timeout "5x": use a time such as 90s, 10m, 1h30m or 2d'],
-    [["--timeout", "0"], '--timeout "0": use 1 ms or more'],
     [["--success-codes", "0,300"], '--success-codes "0,300": use exit codes from 0 to 255, such as 0,3'],
     [["--sandbox", "iron"], '--sandbox "iron": use none'],
   ])("%j is refused: %s", (args, mistake) => expect(parse(...args).mistakes[0]).toBe(mistake));

@@ -42,7 +42,7 @@ describe("sizes", () => {
   );
 
   it("what is shown can be read again, within its rounding", () => {
-    fc.assert(
+    void fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 50 }), (bytes) => {
         const again = parseSize(formatSize(bytes)) ?? Number.NaN;
         expect(Math.abs(again - bytes)).toBeLessThanOrEqual(bytes * 0.06);

@@ -3,7 +3,7 @@ import { fetchInto } from "../../fetch.ts";
 import { getJobs } from "../../jobs.ts";
 import { selectOne } from "../../selector.ts";
 import { reach } from "../../server.ts";
-import { formatSize } from "../../units.ts";
+import { countFiles, formatSize } from "../../units.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
@@ -14,6 +14,6 @@ export async function run(call: Call): Promise<number> {
   const apart = (job?.count ?? 1) > 1;
   const placed = await fetchInto(server, { id }, { into, apart, force: options.force, call });
   if (options.json) terminal.json({ id, folder: into, ...placed });
-  else terminal.line(`${id}  ${placed.files} files, ${formatSize(placed.bytes)} in ${into}`);
+  else terminal.line(`${id}  ${countFiles(placed.files)}, ${formatSize(placed.bytes)} in ${into}`);
   return 0;
 }

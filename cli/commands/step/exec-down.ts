@@ -3,7 +3,7 @@ import { download } from "../../../files/download.ts";
 import type { Call } from "../../command.ts";
 import { reach } from "../../server.ts";
 import { keepWork, readId, workOn } from "../../step/work.ts";
-import { formatSize } from "../../units.ts";
+import { countFiles, formatSize } from "../../units.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
@@ -19,6 +19,6 @@ export async function run(call: Call): Promise<number> {
     : { files: 0, bytes: 0, unchanged: 0 };
   keepWork(id, { ...work, downloaded: true });
   if (options.json) terminal.json({ id, folder: id, ...placed });
-  else terminal.line(`${id}  ${placed.files + placed.unchanged} files, ${formatSize(placed.bytes)} in ./${id}`);
+  else terminal.line(`${id}  ${countFiles(placed.files + placed.unchanged)}, ${formatSize(placed.bytes)} in ./${id}`);
   return 0;
 }
