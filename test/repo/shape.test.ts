@@ -12,7 +12,13 @@ const longer: Record<string, string> = {
 };
 
 /** Configuration is read once per program, here; everything else is handed its values. */
-const readsEnvironment = ["cdk/app.ts", "cli/environment.ts", "functions/config.ts", "sdk/profile.ts", "worker/config.ts"];
+const readsEnvironment = [
+  "cdk/app.ts",
+  "cli/environment.ts",
+  "functions/config.ts",
+  "sdk/profile.ts",
+  "worker/config.ts",
+];
 
 /** The library's public face is the one file that only passes on. */
 const passesOn = ["sdk/index.ts"];
