@@ -71,7 +71,7 @@ it("gives leases that it holds ahead back when the tasks before them turn out lo
   for (let at = 0; at < 10; at += 1) await market.run({ command: ["true"] });
   const specs = Array.from({ length: 8 }, () => ({ spec: { command: ["sleep", "600"] } }));
   const { items } = await market.client.create({ jobs: specs });
-  const ids = items.flatMap((item) => ("id" in item ? [item.id] : []));
+  const ids = items.flatMap((item) => ("id" in item && typeof item.id === "string" ? [item.id] : []));
   const executing = async () => {
     const jobs = await Promise.all(ids.map((id) => market.client.show({ id })));
     return jobs.filter(({ job }) => job.status === "executing").length;
