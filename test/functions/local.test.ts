@@ -92,6 +92,19 @@ describe("the embedded server", () => {
     expect(statSync(join(folder, "secret")).mode & 0o777).toBe(0o600);
   });
 
+  it("gives no job to a worker that hung up while it waited", async () => {
+    const { submitter, worker } = await startFirst();
+    const hangUp = new AbortController();
+    const waiting = worker.claim({ worker: WORKER, leases: 1, wait: 25_000 }, { signal: hangUp.signal });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    hangUp.abort();
+    await waiting.catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const id = await createJob(submitter, { command: ["true"] });
+    expect((await submitter.get({ ids: [id] })).items).toMatchObject([{ status: "available" }]);
+    expect((await worker.claim({ worker: WORKER, leases: 1 })).leases).toMatchObject([{ job: id }]);
+  });
+
   it("hears of a body that is too long while it streams", async () => {
     const { server, tokens } = await startFirst();
     const status = await new Promise<number | undefined>((resolve, reject) => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { MAX_FREE_GRANTS } from "../../../contract/limits.ts";
+import { MAX_BODY_BYTES, MAX_FREE_GRANTS } from "../../../contract/limits.ts";
 import {
   blobOf,
   createJob,
@@ -184,6 +184,22 @@ describe("items", () => {
     expect((await world.submitter.get({ ids: [id] })).items).toMatchObject([
       { status: "finished", count: 40, tasks: { succeeded: 40 } },
     ]);
+  });
+
+  it("that are long come in leases that fit into one answer", async () => {
+    const items = Array.from({ length: 900 }, (_, at) => `${at} `.padEnd(4000, "x"));
+    await createJob(world.submitter, { command: ["echo", "{}"], items });
+    let leases = (await world.worker.claim({ worker: WORKER, leases: 1 })).leases;
+    let tasks = 0;
+    while (leases.length > 0) {
+      expect(JSON.stringify(leases).length).toBeLessThan(MAX_BODY_BYTES);
+      const done = leases.map(({ id: lease, from, upTo }) => {
+        tasks += upTo - from;
+        return { lease, from, results: Array.from({ length: upTo - from }, (_, at) => exited(from + at)) };
+      });
+      leases = (await world.worker.finish({ worker: WORKER, items: done, leases: 64 })).leases;
+    }
+    expect(tasks).toBe(900);
   });
 
   it("that are not as many as the array has tasks are a mistake", async () => {

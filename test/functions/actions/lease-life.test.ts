@@ -75,6 +75,22 @@ describe("claim", () => {
     });
   });
 
+  it("of a stranger's machine gets public jobs, and those only in a strict sandbox", async () => {
+    const id = await createJob(world.submitter, { ...TRUE, queue: "public" });
+    const stranger = await world.as("other", "worker");
+    await stranger.register(machine("w00000000000c"));
+    expect((await stranger.claim({ worker: "w00000000000c", leases: 1 })).leases).toEqual([]);
+    await stranger.register({ ...machine("w00000000000c"), sandbox: "strict" });
+    const { leases } = await stranger.claim({ worker: "w00000000000c", leases: 1 });
+    expect(leases).toMatchObject([{ job: id }]);
+    const own = leases[0]?.id ?? "";
+    expect(await finish(own)).toMatchObject({ error: { code: "not_your_lease" } });
+    expect(await finish(own, 0, { client: stranger, worker: "w00000000000c" })).toMatchObject({
+      accepted: [{ from: 0, upTo: 1 }],
+    });
+    expect(await view(id)).toMatchObject({ status: "finished", owner: "main" });
+  });
+
   it("by name tells why that job can't be had", async () => {
     const entry = { kind: "file" as const, path: "f", size: 1, sha256: "0".repeat(64), mode: 0o644 };
     const early = await createJob(world.submitter, { ...TRUE, inputs: { manifest: { entries: [entry] } } });
