@@ -28,11 +28,14 @@ const JOB = /\bj[0-9a-hjkmnp-tv-z]{12}\b/g;
 /** The same text with everything that differs from run to run replaced by its kind. */
 export function shapeOf(line: string): string {
   return line
-    .replace(/http:\/\/127\.0\.0\.1:\d+\/blobs\/\S+/g, "GRANT")
+    .replace(/(http:\/\/127\.0\.0\.1:\d+)?\/blobs\/[^\s'"]+/g, "GRANT")
     .replace(/http:\/\/127\.0\.0\.1:\d+/g, "URL")
     .replace(/\bj[0-9a-hjkmnp-tv-z]{12}-[0-9a-z]{16}\b/g, "LEASE")
     .replace(JOB, "JOB")
     .replace(/\bw[0-9a-hjkmnp-tv-z]{12}\b/g, "WORKER")
+    .replace(/\bt[0-9a-hjkmnp-tv-z]{12}\b/g, "TOKEN")
+    .replace(/requestId: '[0-9a-z]{16}'/g, "requestId: REQUEST")
+    .replace(/\b\d{13}\b/g, "TIME")
     .replace(/\b\d+(\.\d+)? ?(ms|s|m|h)\b/g, "TIME")
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "DATE")
     .replace(/ {2,}/g, " ")

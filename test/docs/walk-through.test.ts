@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(dist, { recursive: true, force: true }));
 
 describe("what a page tells its reader to do works, and prints what the page shows:", () => {
-  for (const page of ["README.md", "docs/by-hand.md"]) {
+  for (const page of ["README.md", "docs/by-hand.md", "docs/api.md"]) {
     it(page, () => walkThrough(page, dist), 60_000);
   }
 });
