@@ -226,7 +226,10 @@ export const sweepState = z.strictObject({
 });
 export type SweepState = z.infer<typeof sweepState>;
 
-/** A slice's id is `<job>.<number>`, a token's the SHA-256 of its text, the sweep's `sweep`, all others' their own. */
-export const RECORDS = { job, slice, tombstone, worker, token, sweep: sweepState } as const;
+/** What this server alone knows, where it has no file to keep it in: the cloud's Lambdas share it through the store. */
+export const secret = z.strictObject({ v: z.literal(1), id: z.literal("secret"), version, hex: z.string() });
+
+/** A slice's id is `<job>.<number>`, a token's the SHA-256 of its text, all others' their own. */
+export const RECORDS = { job, slice, tombstone, worker, token, sweep: sweepState, secret } as const;
 export type Kind = keyof typeof RECORDS;
 export type RecordOf<K extends Kind> = z.infer<(typeof RECORDS)[K]>;

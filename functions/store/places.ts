@@ -26,6 +26,7 @@ export function placesOf({ kind, put }: Put): Places {
     case "token":
       return { owner: ownerPlace(put.account, put.createdAt, put.hash) };
     case "sweep":
+    case "secret":
       return {};
   }
 }

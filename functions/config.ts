@@ -1,0 +1,50 @@
+import * as z from "zod";
+
+/** Environment of the Lambdas that cdk sets; Lambda itself adds region and credentials. */
+export const ENV = { table: "RENDT_TABLE", bucket: "RENDT_BUCKET" } as const;
+
+const said = z.string().min(1);
+
+/** Names as in the environment, so that a mistake is told by the name that has to be put right. */
+const environment = z.object({
+  RENDT_TABLE: said,
+  RENDT_BUCKET: said,
+  AWS_REGION: said,
+  AWS_ACCESS_KEY_ID: said,
+  AWS_SECRET_ACCESS_KEY: said,
+  AWS_SESSION_TOKEN: z.string().optional(),
+  /** Where S3 is when not in the region: the variables of the AWS SDKs, so that one setting moves all of them. */
+  AWS_ENDPOINT_URL: z.url().optional(),
+  AWS_ENDPOINT_URL_S3: z.url().optional(),
+});
+
+export type Config = {
+  table: string;
+  bucket: string;
+  region: string;
+  /** Those of the function's role. Lambda never renews them in place: a new environment brings new ones. */
+  credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string | undefined };
+  s3Endpoint: string | undefined;
+};
+
+/** Reads the configuration of a Lambda, once; every mistake is told together. */
+export function readConfig(from: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const parsed = environment.safeParse(from);
+  if (!parsed.success) {
+    // Only names and what is wrong with them: values may be secrets.
+    const mistakes = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+    throw new Error(`wrong configuration: ${mistakes.join("; ")}`);
+  }
+  const { data } = parsed;
+  return {
+    table: data.RENDT_TABLE,
+    bucket: data.RENDT_BUCKET,
+    region: data.AWS_REGION,
+    credentials: {
+      accessKeyId: data.AWS_ACCESS_KEY_ID,
+      secretAccessKey: data.AWS_SECRET_ACCESS_KEY,
+      sessionToken: data.AWS_SESSION_TOKEN,
+    },
+    s3Endpoint: data.AWS_ENDPOINT_URL_S3 ?? data.AWS_ENDPOINT_URL,
+  };
+}
