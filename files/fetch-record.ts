@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
+import { RendtError } from "../contract/errors.ts";
 import { asDiskError, errnoOf } from "./disk-error.ts";
 
 const record = z.object({ folder: z.string(), files: z.record(z.string(), z.string()) });
@@ -24,7 +25,7 @@ export function createFetchRecord(dir: string): FetchRecord {
       if (errnoOf(error) === "ENOENT") return undefined;
       throw asDiskError(error, "read", path);
     });
-    return new Map(text === undefined ? [] : Object.entries(record.parse(JSON.parse(text)).files));
+    return text === undefined ? new Map() : new Map(Object.entries(parse(text, path)));
   };
   return {
     read,
@@ -41,4 +42,12 @@ export function createFetchRecord(dir: string): FetchRecord {
       }
     },
   };
+}
+
+function parse(text: string, path: string): Record<string, string> {
+  try {
+    return record.parse(JSON.parse(text)).files;
+  } catch (cause) {
+    throw new RendtError("disk_error", `the record of fetched files ${path} is damaged: remove it`, { cause });
+  }
 }

@@ -61,12 +61,21 @@ async function placeLarge(
   options: PlaceOptions & { read: BlobReader },
 ): Promise<void> {
   const parallel = { limit: FILES_PARALLEL, signal: options.signal };
-  await forEachParallel(files, parallel, async ({ path, size, sha256, mode }) => {
+  await forEachParallel(files, parallel, async ({ path, size, sha256, mode }, signal) => {
+    const blob = { size, sha256 };
     const target = { path: join(root, path), mode: fileMode(mode) };
-    await onceMore(() => saveStream(options.read({ size, sha256 }), { size, sha256 }, target));
+    await onceMore(() => saveStream(until(signal, options.read(blob)), blob, target));
   });
   // All at the end: a sync in between would hold up the next file.
   if (options.durable) await forEachParallel(files, parallel, ({ path }) => sync(join(root, path)));
+}
+
+/** When one file fails, gigabytes of its neighbours must not be waited for. */
+async function* until(signal: AbortSignal, pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    signal.throwIfAborted();
+    yield piece;
+  }
 }
 
 async function sync(path: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Manifest, ManifestEntry } from "../../contract/manifest.ts";
@@ -146,4 +146,30 @@ it("a folder that can't be made is a disk error that names it", async () => {
   });
   mkdirSync(join(folder, "ok"));
   expect(await place(tree(), join(folder, "ok"))).toEqual({ files: 0, bytes: 0, unchanged: 0 });
+});
+
+it("the failure of one file ends its neighbours, and leaves nothing half", async () => {
+  const into = temporaryFolder();
+  let pieces = 0;
+  const [bad, endless] = [file("bad", "b"), file("endless", "e")];
+  const broken: BlobReader = async function* ({ sha256 }) {
+    if (bad.kind === "file" && sha256 === bad.sha256) throw new Error("broken line");
+    for (;;) {
+      pieces += 1;
+      yield Buffer.alloc(10);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await expect(placeTree(tree(endless, bad), into, { read: broken })).rejects.toThrow("broken line");
+  expect(pieces).toBeGreaterThan(0);
+  expect(listTree(into)).toEqual({});
+});
+
+it("a damaged record of fetched files is said to be, and nothing is overwritten", async () => {
+  const [into, records] = [temporaryFolder(), temporaryFolder()];
+  const record = createFetchRecord(records);
+  await place(tree(file("a", "1")), into, { record });
+  for (const name of readdirSync(records)) writeFileSync(join(records, name), "{");
+  expect(await failure(place(tree(file("a", "2")), into, { record }))).toMatchObject({ code: "disk_error" });
+  expect(listTree(into)).toEqual({ a: "644 1" });
 });
