@@ -16,8 +16,11 @@ import { readDocument } from "./spec.ts";
 /** Tries of one action; each lost one means that somebody else's change went through. */
 const MOST_TRIES = 30;
 
+/** A slice, and the header that carries it when it is the only one of its job. */
+export type Loaded = { slice: Slice; job?: Job | undefined };
+
 /** The slice as it stands now, the header that carries it when it is the only one, and what the domain answered. */
-export type Applied<K extends CommandKind> = { slice: Slice; job?: Job | undefined; answer: AnswerOf<K> };
+export type Applied<K extends CommandKind> = Loaded & { answer: AnswerOf<K> };
 
 /**
  * Changes a slice: loads it, decides, commits, and begins again when somebody else was faster. `commandOf` is asked at each try, because what
@@ -26,14 +29,14 @@ export type Applied<K extends CommandKind> = { slice: Slice; job?: Job | undefin
 export async function applyToSlice<K extends CommandKind>(
   world: World,
   key: SliceKey,
-  commandOf: (slice: Slice, now: number) => CommandOf<K> | Promise<CommandOf<K>>,
+  commandOf: (loaded: Loaded, now: number) => CommandOf<K> | Promise<CommandOf<K>>,
 ): Promise<Applied<K> | undefined> {
   return retrying(`slice ${key.job}.${key.number ?? 0}`, async () => {
     const loaded = await loadSlice(world.store, key);
     if (!loaded) return { value: undefined };
     const now = world.clock();
     const { slice, job } = loaded;
-    const command = await commandOf(slice, now);
+    const command = await commandOf(loaded, now);
     const decision = await decideWithPages<K>(world.store, { slice, command, now });
     if (decision.slice === slice) return { value: { slice, job, answer: decision.answer } };
 
@@ -87,11 +90,8 @@ export async function retrying<T>(what: string, attempt: () => Promise<{ value: 
 export const keyOfTask = (job: Job, position: number): SliceKey =>
   job.slices === 1 ? { job: job.id } : { job: job.id, number: sliceAt(job, position) };
 
-/** A slice, and the header that carries it when it is the only one of its job. */
-export async function loadSlice(
-  store: Pick<Store, "get">,
-  { job: id, number }: SliceKey,
-): Promise<{ slice: Slice; job?: Job } | undefined> {
+/** Reads a slice, wherever it stands. */
+export async function loadSlice(store: Pick<Store, "get">, { job: id, number }: SliceKey): Promise<Loaded | undefined> {
   if (number !== undefined) {
     const [slice] = await store.get("slice", [sliceId(id, number)]);
     return slice && { slice };

@@ -9,7 +9,7 @@ import type { CommandOf } from "../domain/commands.ts";
 import { verdictOf } from "../domain/finish.ts";
 import type { DocRef, Job, Slice, WorkerRecord } from "../domain/records.ts";
 import { decide } from "../domain/slice.ts";
-import { applyToSlice } from "./apply.ts";
+import { applyToSlice, type Loaded } from "./apply.ts";
 import { mapAtMost } from "./at-most.ts";
 import type { Call, World } from "./call.ts";
 import { claimNext, idleMs } from "./claim.ts";
@@ -48,7 +48,8 @@ async function finishItem(world: World, { id: worker }: WorkerRecord, item: Fini
   if (!key) return { lease, accepted: [], lost: [{ from, upTo }] };
   let stored: DocRef | undefined;
   try {
-    const applied = await applyToSlice<"finish">(world, key, async (slice, now) => {
+    const applied = await applyToSlice<"finish">(world, key, async (loaded, now) => {
+      const { slice } = loaded;
       const command: CommandOf<"finish"> = {
         kind: "finish",
         worker,
@@ -61,7 +62,7 @@ async function finishItem(world: World, { id: worker }: WorkerRecord, item: Fini
       // Nothing to be stored when nothing of it is taken; what refuses it will refuse it again.
       const preview = decide<"finish">(slice, command, now);
       if (results.length === 0 || "code" in preview || preview.slice === slice) return command;
-      stored ??= await store(world, slice, item);
+      stored ??= await store(world, loaded, item);
       return { ...command, doc: stored, docFrom: from };
     });
     world.told.delete(lease);
@@ -73,8 +74,12 @@ async function finishItem(world: World, { id: worker }: WorkerRecord, item: Fini
 }
 
 /** Checks what a worker hands in against its job and the object store, and puts it where the record can name it. */
-async function store(world: World, slice: Slice, { lease, from, results }: FinishItem): Promise<DocRef> {
-  const [job] = await world.store.get("job", [slice.job]);
+async function store(
+  world: World,
+  { slice, job: header }: Loaded,
+  { lease, from, results }: FinishItem,
+): Promise<DocRef> {
+  const job = header ?? (await world.store.get("job", [slice.job]))[0];
   if (!job) throw new RendtError("lease_lost", `job ${slice.job} was removed`);
   checkIndexes(await world.specs.read(job), from, results);
   await assertDelivered(world, { job, lease, results });

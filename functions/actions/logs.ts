@@ -95,7 +95,7 @@ async function read(
 /** Asks the worker to ship what is printed, for a while; the follower's next call prolongs it. */
 async function watch(world: World, job: Job, position: number): Promise<void> {
   const until = world.clock() + WATCH_MS;
-  await applyToSlice<"watch">(world, keyOfTask(job, position), ({ watchUntil = 0 }) => ({
+  await applyToSlice<"watch">(world, keyOfTask(job, position), ({ slice: { watchUntil = 0 } }) => ({
     kind: "watch",
     // A commit per call would be a write per piece of log.
     until: watchUntil > until - WATCH_MS / 2 ? watchUntil : until,

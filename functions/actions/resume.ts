@@ -1,4 +1,5 @@
 import { RendtError } from "../../contract/errors.ts";
+import { WATCH_MS } from "../../contract/limits.ts";
 import { live, reopen, withEnded } from "../domain/job.ts";
 import { newCancelledSlice, newSlice, type Terms, termsOf } from "../domain/new-slice.ts";
 import type { Job, Slice } from "../domain/records.ts";
@@ -16,7 +17,9 @@ export async function finishRelease(world: World, job: Job): Promise<Job> {
   for (const numbers of batches(job)) {
     await retrying(`slices of job ${job.id}`, async () => {
       const missing = await missingOf(world, job, numbers);
-      const slices = missing.map((number) => newSlice(job, number, terms, world.clock()));
+      const now = world.clock();
+      const watched = job.watch && { watchUntil: now + WATCH_MS };
+      const slices = missing.map((number) => ({ ...newSlice(job, number, terms, now), ...watched }));
       if (slices.length === 0) return { value: undefined };
       const puts = slices.map((put) => ({ kind: "slice" as const, put, expect: "absent" as const }));
       return (await world.store.commit(puts)) === "conflict" ? "conflict" : { value: undefined };

@@ -233,8 +233,10 @@ describe("logs", () => {
   });
 
   it("are followed from the first claim when the submitter said so", async () => {
-    await world.submitter.create({ jobs: [{ watch: true, spec: TRUE }] });
-    expect(await claimOne()).toMatchObject({ watch: true });
+    for (const spec of [TRUE, { ...TRUE, array: { count: 40 } }]) {
+      await world.submitter.create({ jobs: [{ watch: true, spec }] });
+      expect(await claimOne()).toMatchObject({ watch: true });
+    }
   });
 
   it("of each try are kept apart, and a long one is downloaded", async () => {
