@@ -4,26 +4,34 @@ import { INLINE_LOG_BYTES } from "../contract/limits.ts";
 import type { TaskResult } from "../contract/result.ts";
 import { deliver, wantsOutputs } from "./deliver.ts";
 import { type Finished, giveBack, type Held, indexOf, isFresh, type TaskFiles } from "./held.ts";
-import { type Inputs, openInputs } from "./inputs.ts";
+import { createInputs, type Inputs } from "./inputs.ts";
 import type { Run, RunEnd, Slot, TaskFolder } from "./sandbox/port.ts";
 import { shipWhileWatched } from "./ship-log.ts";
 import { commandOf, environmentOf } from "./task-env.ts";
 import { createTaskLog, type TaskLog } from "./task-log.ts";
 import type { Workshop } from "./workshop.ts";
 
-/** Runs the tasks of a lease one after the other. Whatever happens, what was done is handed in and the rest is given back. */
-export async function runLease(shop: Workshop, slot: Slot, held: Held): Promise<void> {
+/**
+ * Runs the tasks of a lease one after the other. Whatever happens, what was done is handed in and the rest is given back. False when this
+ * machine could not do it: then it should not ask for more at once.
+ */
+export async function runLease(shop: Workshop, slot: Slot, held: Held): Promise<boolean> {
+  let well = true;
   // Nothing may throw past here: an attempt that ends without a report blocks its tasks until the lease runs out.
   try {
-    await runTasks(shop, slot, held);
+    const failure = await runTasks(shop, slot, held);
+    if (failure !== undefined) throw new Error(failure);
   } catch (error) {
-    const message = messageOf(error);
-    if (!held.gone.signal.aborted) shop.notice(`an attempt at ${held.lease.job} failed on this worker: ${message}`);
-    giveBack(held, `this worker failed: ${message}`);
+    if (!held.gone.signal.aborted && !shop.cancelling.aborted) {
+      well = false;
+      shop.notice(`${held.lease.job} is given back: ${messageOf(error)}`);
+    }
+    giveBack(held, messageOf(error));
   }
   held.running = undefined;
   held.over = true;
   shop.outbox.look();
+  return well;
 }
 
 type Attempt = {
@@ -35,58 +43,61 @@ type Attempt = {
   signal: AbortSignal;
 };
 
-async function runTasks(shop: Workshop, slot: Slot, held: Held): Promise<void> {
+/** Answers why the lease has to be given back for a fault of this machine, if so. */
+async function runTasks(shop: Workshop, slot: Slot, held: Held): Promise<string | undefined> {
   const broken = new AbortController();
   const signal = AbortSignal.any([held.gone.signal, shop.cancelling, broken.signal]);
-  const inputs = await openInputs(held, { ...shop, transfer: { ...shop.transfer, signal } });
+  const inputs = createInputs(held, { ...shop, transfer: { ...shop.transfer, signal } });
   const attempt = { slot, held, inputs, broken, signal };
   for (let position = held.from + held.finished.length; position < held.upTo; position += 1) {
-    if (shop.draining.aborted) return giveBack(held, "this worker stops");
-    if (!isFresh(held) && !(await shop.heartbeat.fresh(held))) return;
-    const reason = await runTask(shop, attempt, position);
-    if (reason !== undefined) return giveBack(held, reason);
+    if (shop.draining.aborted) giveBack(held, "this worker stops");
+    if (held.end || (!isFresh(held) && !(await shop.heartbeat.fresh(held)))) return undefined;
+    const failure = await runTask(shop, attempt, position);
+    if (failure !== undefined) return failure;
   }
   if (inputs) await shop.cache.trim();
+  return undefined;
 }
 
 let tasks = 0;
 
-/** Runs one task; answers why the lease has to be given back from here on, if so. */
 async function runTask(shop: Workshop, attempt: Attempt, position: number): Promise<string | undefined> {
   const { slot, held, inputs } = attempt;
   const folder = shop.folders.take(slot);
   let kept = false;
   try {
-    if (inputs) {
-      await inputs.place(folder.work, slot.user);
-      if (!isFresh(held) && !(await shop.heartbeat.fresh(held))) return undefined;
-    }
-    const ended = await runChild(shop, attempt, { position, folder });
-    const report = await settle(shop, attempt, ended);
+    const problem = inputs && (await inputs.place(folder.work, slot.user));
+    // Bringing the inputs may have taken longer than the claim is good for.
+    if (inputs && !isFresh(held) && !(await shop.heartbeat.fresh(held))) return undefined;
+    const log = createTaskLog(join(shop.state, "logs", `${shop.life}-${tasks}`), shop.logCapBytes, shop.serverNow);
+    tasks += 1;
+    const end =
+      problem === undefined
+        ? await runChild(shop, attempt, { position, folder, log })
+        : ({ outcome: "not_started", exitCode: 125, reason: problem, durationMs: 0 } as const);
+    const report = await settle(shop, attempt, { position, folder, log, end });
     kept = report.kept;
-    return report.reason;
+    return report.failure;
   } finally {
     if (!kept) shop.folders.giveBack(slot, folder);
   }
 }
 
-type Ended = { position: number; folder: TaskFolder; log: TaskLog; end: RunEnd };
+type Task = { position: number; folder: TaskFolder; log: TaskLog };
 
 async function runChild(
   shop: Workshop,
   { slot, held, broken, signal }: Attempt,
-  { position, folder }: { position: number; folder: TaskFolder },
-): Promise<Ended> {
+  { position, folder, log }: Task,
+): Promise<RunEnd> {
   const { spec, id } = held.lease;
-  tasks += 1;
   held.running = position;
-  const log = createTaskLog(join(shop.state, "logs", `${shop.life}-${tasks}`), shop.logCapBytes, shop.serverNow);
   shop.journal.write([{ is: "spawned", lease: id, position, folder: folder.root }]);
   const run: Run = {
     command: commandOf(held, position),
     env: environmentOf({ held, position, folder, tag: `${shop.life}.${tasks}.` }),
     folder,
-    ...(spec.stdin !== undefined && { stdin: join(folder.work, spec.stdin) }),
+    ...(spec.stdin !== undefined && { stdin: spec.stdin }),
     ...(spec.timeoutMs !== undefined && { timeoutMs: spec.timeoutMs }),
     output(stream, chunk) {
       if (log.failure !== undefined) broken.abort();
@@ -96,19 +107,24 @@ async function runChild(
   const shipping = shipWhileWatched({ client: shop.client, held, index: indexOf(held.lease, position), log });
   const end = await slot.run(run, signal);
   shipping.end();
-  return { position, folder, log, end };
+  return end;
 }
 
-/** What became of a task: why the lease has to be given back, if so, and whether the folder is still needed. */
-type Report = { reason?: string; kept: boolean };
+/** Why this machine can't go on, if so, and whether the task's folder is still needed. */
+type Report = { failure?: string; kept: boolean };
 
-async function settle(shop: Workshop, { slot, held, inputs }: Attempt, ended: Ended): Promise<Report> {
-  const { position, folder, log, end } = ended;
+async function settle(
+  shop: Workshop,
+  { slot, held, inputs }: Attempt,
+  { position, folder, log, end }: Task & { end: RunEnd },
+): Promise<Report> {
   const { outcome, ...rest } = end;
   if (outcome === "stopped" || outcome === "unable" || log.failure !== undefined) {
     await log.remove();
-    const disk = log.failure === undefined ? undefined : `this worker can't keep the log: ${messageOf(log.failure)}`;
-    return { reason: disk ?? end.reason ?? "this worker stops", kept: false };
+    if (log.failure !== undefined) return { failure: `the log can't be kept: ${messageOf(log.failure)}`, kept: false };
+    if (outcome === "unable") return { failure: end.reason ?? "a process can't be started", kept: false };
+    giveBack(held, "this worker stops");
+    return { kept: false };
   }
   const result: TaskResult = { index: indexOf(held.lease, position), outcome, ...rest };
   if (log.counts.bytes > 0) result.log = logOf(log);
@@ -121,7 +137,7 @@ async function settle(shop: Workshop, { slot, held, inputs }: Attempt, ended: En
   const finished: Finished = { position, ready: !waits, result, at: Date.now(), ...(waits && { files }) };
   record(shop, held, finished);
   held.finished.push(finished);
-  if (waits) await shop.deliveries.add(() => deliver(shop, { held, finished, inputs: async () => inputs?.manifest }));
+  if (waits) await shop.deliveries.add(() => deliver(shop, { held, finished, inputs: async () => inputs?.manifest() }));
   else shop.outbox.look();
   return { kept };
 }

@@ -1,47 +1,70 @@
 import { lchown } from "node:fs/promises";
 import { join } from "node:path";
 import { RendtError } from "../contract/errors.ts";
-import { blobsOf, type Manifest, type Tree } from "../contract/manifest.ts";
+import { blobsOf, type Manifest } from "../contract/manifest.ts";
 import { readManifest } from "../files/download.ts";
 import { createGrantDesk } from "../files/grant-desk.ts";
 import { placeTree } from "../files/place-tree.ts";
-import { type BlobReader, createBlobReader } from "../files/read-blob.ts";
+import { createBlobReader } from "../files/read-blob.ts";
 import type { Transfer } from "../files/transfer.ts";
 import type { BlobCache } from "./blob-cache.ts";
 import type { Held } from "./held.ts";
 import type { SlotUser } from "./sandbox/port.ts";
 
-/** The input tree of a lease: read once, placed anew for each of its tasks. */
+/** The input tree of a lease: its list is read once, its files are placed anew for each task. */
 export type Inputs = {
-  manifest: Manifest;
-  place(folder: string, user: SlotUser | undefined): Promise<void>;
+  manifest(): Promise<Manifest>;
+  /** Answers why the job's inputs can't be placed by anybody, if so; throws when it is this machine or the network. */
+  place(folder: string, user: SlotUser | undefined): Promise<string | undefined>;
 };
 
 type Source = { transfer: Omit<Transfer, "entryOf" | "grants">; cache: BlobCache };
 
-export async function openInputs(held: Held, { transfer, cache }: Source): Promise<Inputs | undefined> {
-  const tree: Tree | undefined = held.lease.spec.inputs;
+export function createInputs({ lease, grants }: Pick<Held, "lease" | "grants">, source: Source): Inputs | undefined {
+  const tree = lease.spec.inputs;
   if (!tree) return undefined;
-  const { id } = held.lease;
-  const entryOf: Transfer["entryOf"] = (blob) => ({ use: "fetch", lease: id, blob });
-  const whole = { ...transfer, entryOf, grants: held.grants };
-  const read: BlobReader = cache.reader(createBlobReader(createGrantDesk(whole, blobsOf(tree)), whole));
-  const manifest = await readManifest(tree, read);
+  const { cache } = source;
+  const transfer: Transfer = {
+    ...source.transfer,
+    entryOf: (blob) => ({ use: "fetch", lease: lease.id, blob }),
+    grants,
+  };
+  const read = cache.reader(createBlobReader(createGrantDesk(transfer, blobsOf(tree)), transfer));
+  let known: Manifest | undefined;
+  const manifest = async () => (known ??= await readManifest(tree, read));
+
+  async function place(folder: string): Promise<void> {
+    const list = await manifest();
+    try {
+      await placeTree(list, folder, { read, signal: transfer.signal });
+    } catch (error) {
+      if (!isCode(error, "wrong_content")) throw error;
+      // What comes in is verified: it is our copy that went bad on this disk.
+      await cache.drop(blobsOf({ manifest: list }));
+      await placeTree(list, folder, { read, signal: transfer.signal, force: true });
+    }
+  }
+
   return {
     manifest,
     async place(folder, user) {
       try {
-        await placeTree(manifest, folder, { read, signal: transfer.signal });
+        await place(folder);
       } catch (error) {
-        if (!(error instanceof RendtError) || error.code !== "wrong_content") throw error;
-        // Fetched blobs are verified when they come in: it is our copy that went bad on this disk.
-        await cache.drop(blobsOf({ manifest }));
-        await placeTree(manifest, folder, { read, signal: transfer.signal, force: true });
+        if (!(error instanceof RendtError) || !isCode(error, ...JOBS_FAULT)) throw error;
+        return `its inputs can't be placed: ${error.message}`;
       }
-      if (user) await giveTo(folder, manifest, user);
+      if (user) await giveTo(folder, await manifest(), user);
+      return undefined;
     },
   };
 }
+
+/** Wrong on every machine: another one would only meet the same. */
+const JOBS_FAULT = ["bad_path", "wrong_content", "would_overwrite", "inputs_gone"];
+
+const isCode = (error: unknown, ...codes: string[]): boolean =>
+  error instanceof RendtError && codes.includes(error.code);
 
 async function giveTo(folder: string, { entries }: Manifest, { uid, gid }: SlotUser): Promise<void> {
   const paths = new Set(entries.map(({ path }) => path));

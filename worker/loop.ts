@@ -29,7 +29,8 @@ type Setting = {
   slots: readonly Slot[];
   held: Map<string, Held>;
   journal: Journal;
-  run(slot: Slot, held: Held): Promise<void>;
+  /** False when this machine could not do it. */
+  run(slot: Slot, held: Held): Promise<boolean>;
   /** The set of held leases changed. */
   changed(): void;
   /** Claim no more than so many leases altogether. */
@@ -42,8 +43,6 @@ type Setting = {
 
 /** Longer than this no lease waits for a slot. */
 const QUEUE_MS = 2000;
-/** A full disk is not asked again at once. */
-const DISK_REST_MS = 10_000;
 
 /** No repetition helps against these: the token is no good (any more), or this program is too old. */
 function isFinal(error: unknown): boolean {
@@ -56,6 +55,8 @@ export function createLoop(setting: Setting): Loop {
   const idle = [...slots].reverse();
   const queue: Held[] = [];
   const backOff = createBackOff();
+  const unwell = createBackOff();
+  let wellAt = 0;
   let underWay = 0;
   let running = 0;
   let claimed = 0;
@@ -68,7 +69,7 @@ export function createLoop(setting: Setting): Loop {
   });
 
   function wanted(): number {
-    if (draining.aborted) return 0;
+    if (draining.aborted || performance.now() < wellAt) return 0;
     const room = slots.length + pace.ahead() - running - queue.length - underWay;
     const count = Math.max(0, Math.min(room, setting.most - claimed - underWay, MAX_LEASES_PER_REQUEST));
     underWay += count;
@@ -87,6 +88,13 @@ export function createLoop(setting: Setting): Loop {
     dispatch();
   }
 
+  /** A machine that can't do one thing now should not take the next at once and give it back as well. */
+  function rest(): void {
+    const ms = unwell.nextMs();
+    wellAt = performance.now() + ms;
+    setTimeout(dispatch, ms);
+  }
+
   /** A disk that can't take a line can't take a job. */
   function isRecorded(fresh: readonly Held[]): boolean {
     try {
@@ -99,7 +107,7 @@ export function createLoop(setting: Setting): Loop {
         giveBack(held, `this worker can't write its journal: ${message}`);
         held.over = true;
       }
-      restUntil = performance.now() + DISK_REST_MS;
+      rest();
       return false;
     }
   }
@@ -123,8 +131,10 @@ export function createLoop(setting: Setting): Loop {
     running += 1;
     const began = performance.now();
     const tasks = held.upTo - held.from;
-    await setting.run(slot, held);
-    pace.took(performance.now() - began, tasks);
+    if (await setting.run(slot, held)) {
+      unwell.reset();
+      pace.took(performance.now() - began, tasks);
+    } else rest();
     running -= 1;
     idle.push(slot);
     dispatch();

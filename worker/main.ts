@@ -10,7 +10,7 @@ import { deliver, removeFiles } from "./deliver.ts";
 import { createDeliveries } from "./deliveries.ts";
 import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import type { Held } from "./held.ts";
-import { openInputs } from "./inputs.ts";
+import { createInputs } from "./inputs.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { recover } from "./recover.ts";
@@ -179,7 +179,7 @@ async function claimUntilTold({ config, place, draining, cancelling }: Life, set
       removeFiles(shop, finished).catch((error) => notice(`can't remove a delivered task's files: ${error}`));
     },
     deliverAgain(of, finished) {
-      const inputs = async () => (await openInputs(of, whole))?.manifest;
+      const inputs = async () => createInputs(of, whole)?.manifest();
       void whole.deliveries.add(() => deliver(whole, { held: of, finished, inputs }));
     },
   });

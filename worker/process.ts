@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, realpathSync } from "node:fs";
 import { constants as system } from "node:os";
+import { join, sep } from "node:path";
+import { explainBadPath } from "../contract/paths.ts";
 import { killLeftovers } from "./leftovers.ts";
 import type { OutputPipe, PipeStock } from "./pipes.ts";
 import type { Run, RunEnd, SlotUser } from "./sandbox/port.ts";
@@ -28,14 +30,18 @@ export async function runProcess(host: ProcessHost, run: Run, signal: AbortSigna
   const took = () => Math.round(performance.now() - started);
   if (signal.aborted) return { outcome: "stopped", exitCode: 0, durationMs: 0 };
 
+  const stdin = openInput(run);
+  if (typeof stdin === "object") return { ...stdin, durationMs: took() };
   let opened: Opened | undefined;
   let child: ChildProcess;
   try {
     opened = await open(host.pipes, run);
-    child = start(run, opened, user);
+    child = start(run, [stdin, opened.pipes[0].writer, opened.pipes[1].writer], user);
   } catch (error) {
     opened?.close();
     return { ...explainStartFailure(run, error), durationMs: took() };
+  } finally {
+    if (stdin !== "ignore") closeSync(stdin);
   }
   for (const pipe of opened.pipes) pipe.closeWriter();
   const { pid } = child;
@@ -89,19 +95,29 @@ async function open(stock: PipeStock, run: Run): Promise<Opened> {
   };
 }
 
-function start(run: Run, opened: Opened, user: SlotUser | undefined): ChildProcess {
+function start(run: Run, stdio: [number | "ignore", number, number], user: SlotUser | undefined): ChildProcess {
   const [file = "", ...words] = run.command;
-  const stdin = run.stdin === undefined ? "ignore" : openSync(run.stdin, constants.O_RDONLY | constants.O_NOFOLLOW);
+  return spawn(file, words, { cwd: run.folder.work, env: run.env, stdio, detached: true, ...user });
+}
+
+/** The file that standard input reads: one of the job's own, or else the command does not start. */
+function openInput({ stdin, folder }: Run): number | "ignore" | Omit<RunEnd, "durationMs"> {
+  if (stdin === undefined) return "ignore";
+  const refuse = (why: string) => {
+    const reason = `standard input can't be read from ${JSON.stringify(stdin)}: ${why}`;
+    return { outcome: "not_started", exitCode: 125, reason } as const;
+  };
+  const bad = explainBadPath(stdin);
+  if (bad !== undefined) return refuse(bad);
   try {
-    return spawn(file, words, {
-      cwd: run.folder.work,
-      env: run.env,
-      stdio: [stdin, opened.pipes[0].writer, opened.pipes[1].writer],
-      detached: true,
-      ...user,
-    });
-  } finally {
-    if (stdin !== "ignore") closeSync(stdin);
+    const path = realpathSync(join(folder.work, stdin));
+    if (!path.startsWith(`${realpathSync(folder.work)}${sep}`)) return refuse("it leads out of the working folder");
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    if (fstatSync(fd).isFile()) return fd;
+    closeSync(fd);
+    return refuse("it is no file");
+  } catch {
+    return refuse("there is no such file among the job's inputs");
   }
 }
 

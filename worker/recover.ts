@@ -1,7 +1,7 @@
 import { uptime } from "node:os";
 import { deliver } from "./deliver.ts";
 import { type Finished, giveBack, type Held, NOT_FRESH } from "./held.ts";
-import { openInputs } from "./inputs.ts";
+import { createInputs } from "./inputs.ts";
 import type { OpenLease } from "./journal.ts";
 import { OFFER_MS } from "./outbox.ts";
 import type { Workshop } from "./workshop.ts";
@@ -29,7 +29,7 @@ export function recover(shop: Workshop, all: Map<string, Held>, open: readonly O
     for (const finished of usable(left)) {
       held.finished.push(finished);
       if (finished.ready) continue;
-      const inputs = async () => (await openInputs(held, shop))?.manifest;
+      const inputs = async () => createInputs(held, shop)?.manifest();
       void shop.deliveries.add(() => deliver(shop, { held, finished, inputs }));
     }
     const next = left.from + held.finished.length;

@@ -144,7 +144,7 @@ describe("a task's log", () => {
   it("touches no disk while it is short", () => {
     const path = join(temporary(), "log");
     const log = createTaskLog(path, 1_000_000, () => 5);
-    log.write("stdout", Buffer.from("hello"));
+    void log.write("stdout", Buffer.from("hello"));
     expect(log.inMemory()?.length).toBe(16);
     expect(existsSync(`${path}.head`)).toBe(false);
   });
@@ -169,7 +169,7 @@ describe("a task's log", () => {
 
   it("can be read while it grows, from memory and from disk alike", async () => {
     const log = createTaskLog(join(temporary(), "log"), 10_000_000, () => 5);
-    log.write("stdout", Buffer.from("start"));
+    void log.write("stdout", Buffer.from("start"));
     const early = await log.read(0, 100);
     for (let at = 0; at < 20; at += 1) await log.write("stderr", Buffer.alloc(10_000, at));
     const late = await log.read(0, 1_000_000);

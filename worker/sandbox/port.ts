@@ -7,7 +7,7 @@ export type Run = {
   /** The whole environment of the child; nothing of the worker's own is added. */
   env: Readonly<Record<string, string>>;
   folder: TaskFolder;
-  /** File that standard input reads; nothing when absent. */
+  /** File in the working folder that standard input reads; nothing when absent. */
   stdin?: string;
   timeoutMs?: number;
   /** Takes what the child prints; the child waits while a returned promise is open. */
