@@ -43,9 +43,9 @@ export async function finish(call: Call, request: ParsedRequestOf<"finish">): Pr
 
 async function finishItem(world: World, { id: worker }: WorkerRecord, item: FinishItem): Promise<Answered> {
   const { lease, from, results, end } = item;
-  const upTo = from + results.length;
   const key = readLeaseId(lease);
-  if (!key) return { lease, accepted: [], lost: [{ from, upTo }] };
+  const allLost = { lease, accepted: [], lost: results.length === 0 ? [] : [{ from, upTo: from + results.length }] };
+  if (!key) return allLost;
   let stored: DocRef | undefined;
   try {
     const applied = await applyToSlice<"finish">(world, key, async (loaded, now) => {
@@ -59,15 +59,17 @@ async function finishItem(world: World, { id: worker }: WorkerRecord, item: Fini
         ...(end && { end: end.kind }),
         ...(results.length > 0 && { taskMs: meanMs(results) }),
       };
-      // Nothing to be stored when nothing of it is taken; what refuses it will refuse it again.
+      if (results.length === 0) return command;
       const preview = decide<"finish">(slice, command, now);
-      if (results.length === 0 || "code" in preview || preview.slice === slice) return command;
+      if ("code" in preview && preview.code !== "needs_pages") return command;
+      // Nothing is to be stored when nothing is taken. Whether a finish that goes back to folded entries adds some is not known yet.
+      if (!("code" in preview) && preview.slice === slice) return command;
       stored ??= await store(world, loaded, item);
       return { ...command, doc: stored, docFrom: from };
     });
     world.told.delete(lease);
     if (applied) notePace(world, applied.slice);
-    return applied ? { lease, ...applied.answer } : { lease, accepted: [], lost: [{ from, upTo }] };
+    return applied ? { lease, ...applied.answer } : allLost;
   } catch (error) {
     return { lease, accepted: [], lost: [], error: toRefusal(error) };
   }

@@ -31,7 +31,7 @@ export async function listen(options: ListenOptions, handle: Handle): Promise<{ 
       `${host} can be reached from other machines, and plain HTTP would show them every token`,
     );
   }
-  const server = tls ? createTlsServer({ ...tls, minVersion: "TLSv1.2" }) : createServer();
+  const server = tls ? withTls(tls) : createServer();
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   // The default of 5 minutes would cut a large upload; idle sockets are ended below.
   server.requestTimeout = 0;
@@ -54,6 +54,15 @@ export async function listen(options: ListenOptions, handle: Handle): Promise<{ 
       return stop(server);
     },
   };
+}
+
+function withTls(pem: { cert: string; key: string }): Server {
+  try {
+    return createTlsServer({ ...pem, minVersion: "TLSv1.2" });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RendtError("cannot_listen", `the TLS certificate and key can't be used: ${why}`, { cause });
+  }
 }
 
 function start(server: Server, { host, port }: { host: string; port: number }): Promise<void> {

@@ -152,6 +152,13 @@ describe("a start is refused", () => {
     await expect(start({ host: "192.0.2.1", insecure: true })).rejects.toMatchObject({ code: "cannot_listen" });
   });
 
+  it("when certificate and key are none", async () => {
+    await expect(start({ tls: { cert: "x", key: "y" } })).rejects.toMatchObject({
+      code: "cannot_listen",
+      message: expect.stringContaining("TLS certificate"),
+    });
+  });
+
   it("when its secret is damaged", async () => {
     const { server } = await startFirst();
     await server.close();

@@ -173,6 +173,26 @@ describe("an array", () => {
     expect(await claim(8)).toHaveLength(0);
   });
 
+  it("takes a finish that repeats what was folded away, and adds to it", async () => {
+    const id = await createJob(world.submitter, { ...TRUE, array: { count: 60, limit: 1 } });
+    const finish = async (lease: Lease | undefined, from: number, count: number) => {
+      const results = Array.from({ length: count }, (_, at) => exited(from + at));
+      const { items } = await world.worker.finish({
+        worker: WORKER,
+        items: [{ lease: lease?.id ?? "", from, results }],
+      });
+      return items[0];
+    };
+    await finish((await claim())[0], 0, 1);
+    const [lease] = await claim();
+    expect(lease).toMatchObject({ from: 1, upTo: 51 });
+    for (let from = 1; from <= 40; from += 1) await finish(lease, from, 1);
+    expect(await finish(lease, 1, 42)).toMatchObject({ accepted: [{ from: 1, upTo: 43 }], lost: [] });
+    expect(await finish(lease, 1, 42)).toMatchObject({ accepted: [{ from: 1, upTo: 43 }], lost: [] });
+    const { items } = await world.submitter.outputs({ id });
+    expect(items.map(({ index }) => index)).toEqual(Array.from({ length: 43 }, (_, at) => at));
+  });
+
   it("retries exactly its failed tasks", async () => {
     const id = await createJob(world.submitter, { ...TRUE, array: { count: 100 } });
     const isBad = (index: number) => index % 7 === 0;
