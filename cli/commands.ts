@@ -81,7 +81,7 @@ export const COMMANDS: readonly Command[] = [
     name: "logs",
     group: "jobs",
     summary: "Print what a job printed, each stream to its own",
-    details: [aboutSelectors],
+    details: [aboutSelectors, "Several tasks come one after the other, in order."],
     words: selector,
     options: ["follow", "tail", "stdout", "stderr", "try", "timestamps", "json"],
     meanings: { json: { summary: "one JSON line per piece of output: at, stream, text" } },

@@ -13,7 +13,8 @@ export function optionRows(command: Command, names: readonly OptionName[] = comm
   return names.map((name) => {
     const option = { ...optionOf(name), ...command.meanings?.[name] };
     const value = option.kind === "flag" ? "" : ` ${option.value ?? ""}`;
-    return [`${option.short ? `-${option.short}, ` : "    "}--${name}${value}`, option.summary];
+    const choices = option.choices ? `: ${option.choices.join(" or ")}` : "";
+    return [`${option.short ? `-${option.short}, ` : "    "}--${name}${value}`, option.summary + choices];
   });
 }
 

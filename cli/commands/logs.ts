@@ -1,25 +1,41 @@
-import type { LogFrame } from "../../contract/log-frames.ts";
+import * as z from "zod";
+import { RendtError } from "../../contract/errors.ts";
 import { readLog } from "../../sdk/read-log.ts";
 import type { Call } from "../command.ts";
-import { usage } from "../failure.ts";
 import { createLogPrinter } from "../log-printer.ts";
-import { selectOne } from "../selector.ts";
-import { reach } from "../server.ts";
+import { type Selection, selectOne } from "../selector.ts";
+import { reach, type Server } from "../server.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal, words } = call;
   const { follow = false, tail } = options;
   const server = reach(call, "submitter", follow ? "patient" : "brief");
-  const { id, from, to } = await selectOne(server.client, words);
-  if (from !== to) throw usage("logs are printed one task at a time", `rendt logs ${id}.${from}`);
+  const selection = await selectOne(server.client, words);
   const print = createLogPrinter(terminal, {
     streams: options.stdout === options.stderr ? ["stdout", "stderr"] : [options.stdout ? "stdout" : "stderr"],
     timestamps: options.timestamps,
     json: options.json,
     tail,
   });
-  const frames = readLog(server, { id, index: from, try: options.try, follow });
-  for await (const frame of frames as AsyncIterable<LogFrame>) await print.add(frame);
+  for (const index of await indexesIn(server, selection)) {
+    const frames = readLog(server, { id: selection.id, index, try: options.try, follow });
+    for await (const frame of frames) await print.add(frame);
+  }
   await print.end();
   return 0;
+}
+
+const arrays = z.object({
+  array: z.object({ start: z.int().default(0), step: z.int().default(1), count: z.int() }).optional(),
+});
+
+/** The tasks that are meant, by their own numbers: those selected, else all. */
+async function indexesIn({ client }: Server, { id, from, to }: Selection): Promise<number[]> {
+  const { spec } = await client.show({ id });
+  const { start, step, count } = arrays.parse(spec).array ?? { start: 0, step: 1, count: 1 };
+  const all = Array.from({ length: count }, (_, at) => start + step * at);
+  const meant = from === undefined ? all : all.filter((index) => index >= from && index <= (to ?? from));
+  if (meant.length === 0)
+    throw new RendtError("not_found", `${id} has no task ${from}${to === from ? "" : ` to ${to}`}`);
+  return meant;
 }

@@ -14,6 +14,8 @@ import { showStatus } from "../status.ts";
 import { harmless } from "../table.ts";
 import { waitForJobs } from "../wait-for.ts";
 
+const WAITS_MS = 5000;
+
 export async function run(call: Call): Promise<number> {
   const { terminal } = call;
   const description = await describeJob(call);
@@ -94,6 +96,7 @@ async function toItsEnd(
   const both = AbortSignal.any([signal, stop.signal]);
   const following = followJob(server, { id, indexes: indexesOf(description.spec), signal: both }, terminal);
   following.catch(() => undefined);
+  const impatience = setTimeout(() => void tellWhyItWaits(server, id, terminal), WAITS_MS);
   try {
     const timeoutMs = description.options["wait-timeout"];
     const [job] = await waitForJobs(server.client, { ids: [id], timeoutMs, signal });
@@ -101,7 +104,20 @@ async function toItsEnd(
     if (!job) throw new Error(`nothing was answered about ${id}`);
     return job;
   } finally {
+    clearTimeout(impatience);
     stop.abort();
+  }
+}
+
+/** Nobody should look at an empty screen because no worker is there. */
+async function tellWhyItWaits({ client }: Server, id: string, terminal: Call["terminal"]): Promise<void> {
+  try {
+    const { job, reasons } = await client.explain({ id });
+    const waits = job.status === "available" || job.status === "waiting";
+    if (waits) terminal.say(`rendt: ${id} still waits: ${harmless(reasons.join("; ")) || "the workers are busy"}`);
+  } catch (error) {
+    // The wait itself meets the same failure and decides what it means.
+    terminal.say(`rendt: can't ask why ${id} waits: ${error instanceof Error ? error.message : error}`);
   }
 }
 

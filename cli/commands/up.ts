@@ -2,16 +2,19 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { asDiskError } from "../../files/disk-error.ts";
-import { type LocalServer, startLocal } from "../../functions/local.ts";
-import { currentProfile, type Folders, foldersOf, readProfile, writeProfile } from "../../sdk/profile.ts";
+import { startLocal } from "../../functions/local.ts";
+import { currentProfile, foldersOf } from "../../sdk/profile.ts";
 import type { Call } from "../command.ts";
-import { Failure, usage } from "../failure.ts";
+import { usage } from "../failure.ts";
 import { onInterrupt } from "../interrupt.ts";
 import { parseListen } from "../listen-address.ts";
-import { startWorkerChild } from "../worker-child.ts";
+import type { Terminal } from "../terminal.ts";
+import { keepProfile } from "../up-profile.ts";
+import { startWorkerChild, type WorkerChild } from "../worker-child.ts";
 
 const LISTEN = "127.0.0.1:4810";
 
+/** Serves until told to stop: the first Ctrl-C (or TERM) lets what runs end, the second ends it, the third waits for nothing. */
 export async function run(call: Call): Promise<number> {
   const { options, environment, terminal } = call;
   const folders = foldersOf(environment);
@@ -24,23 +27,34 @@ export async function run(call: Call): Promise<number> {
     insecure: options.insecure,
     maxDisk: options["max-disk"],
   });
+  let stop: () => void;
+  const stopped = new Promise<void>((resolve) => (stop = resolve));
+  let worker: WorkerChild | undefined;
+  const interrupts = onInterrupt((count) => {
+    if (count === 1) terminal.say("rendt: stopping when what runs has ended; once more stops at once");
+    if (count === 2) terminal.say("rendt: stopping at once");
+    if (worker && count < 3) worker.stop(count === 1 ? "drain" : "at once");
+    else stop();
+  });
   try {
-    const profile = options.profile ?? (environment["RENDT_PROFILE"] || currentProfile(folders));
     const url = reachableUrl(server.url);
-    keepProfile(server, {
+    const profile = await keepProfile({
       folders,
-      profile,
+      folder,
+      wanted: options.profile ?? (environment["RENDT_PROFILE"] || undefined),
       url,
       fingerprint: tls && new X509Certificate(tls.cert).fingerprint256,
-      folder,
+      tokens: server.first?.tokens,
     });
+    if (!options["no-worker"] && interrupts.count === 0) worker = startOwnWorker(call, { profile, folder });
     terminal.line(`rendt is up at ${url}`);
-    if (server.first) greet(call, profile);
-    const worker = options["no-worker"] ? undefined : startOwnWorker(call, { profile, folder });
-    await untilStopped(server, worker, call);
+    if (server.first) greet(terminal, profile, currentProfile(folders));
+    // The worker goes first, because it hands in its last results to the server.
+    await Promise.race([stopped, ...(worker ? [worker.ended] : [])]);
     return 0;
   } finally {
     await server.close();
+    interrupts.release();
   }
 }
 
@@ -63,35 +77,18 @@ function reachableUrl(url: string): string {
   return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
 }
 
-type Kept = { folders: Folders; profile: string; url: string; fingerprint: string | undefined; folder: string };
-
-/** The first start knows the tokens and saves them; later ones only move the profile to where the server listens now. */
-function keepProfile({ first }: LocalServer, { folders, profile, url, fingerprint, folder }: Kept): void {
-  const saved = readProfile(folders, profile);
-  const tokens = first?.tokens ?? saved?.tokens;
-  if (!tokens)
-    throw new Failure(
-      "broken_setup",
-      `the server in ${folder} made its tokens at an earlier start, and no profile ${profile} holds them`,
-      {
-        hint: "use the profile of that start with --profile, or give the server a new folder with --dir",
-      },
-    );
-  const { fingerprint: _old, ...kept } = saved ?? {};
-  writeProfile(folders, profile, { ...kept, url, tokens, ...(fingerprint !== undefined && { fingerprint }) });
-}
-
-function greet({ terminal }: Call, profile: string): void {
+function greet(terminal: Terminal, profile: string, current: string): void {
+  const rendt = profile === current ? "rendt" : `rendt --profile ${profile}`;
   terminal.say(`first start: tokens are saved in profile ${profile}. Next, in another terminal:`);
-  terminal.say("  rendt run -- echo hello");
-  terminal.say("  rendt submit --name first -- uname -a");
-  terminal.say("  rendt show last");
+  terminal.say(`  ${rendt} run -- echo hello`);
+  terminal.say(`  ${rendt} submit --name first -- uname -a`);
+  terminal.say(`  ${rendt} show last`);
 }
 
 function startOwnWorker(
   { options, environment, terminal }: Call,
   { profile, folder }: { profile: string; folder: string },
-) {
+): WorkerChild {
   const { RENDT_URL: _url, RENDT_TOKEN: _token, RENDT_TOKEN_FILE: _file, ...env } = environment;
   const slots = options.slots === undefined ? [] : ["--slots", String(options.slots)];
   return startWorkerChild({
@@ -100,24 +97,4 @@ function startOwnWorker(
     env,
     say: (text) => terminal.say(`rendt: ${text}`),
   });
-}
-
-/** The worker goes first, because it hands in its last results to the server. */
-async function untilStopped(
-  server: LocalServer,
-  worker: ReturnType<typeof startWorkerChild> | undefined,
-  { terminal }: Call,
-): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const interrupts = onInterrupt((count) => {
-      if (count > 2) return resolve();
-      terminal.say(
-        count === 1 ? "rendt: stopping when what runs has ended; once more stops at once" : "rendt: stopping at once",
-      );
-      if (worker) worker.stop(count === 1 ? "drain" : "at once");
-      else resolve();
-    });
-    void worker?.ended.then(resolve).finally(() => interrupts.release());
-  });
-  await server.close();
 }

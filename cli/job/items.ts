@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
+import { asDiskError } from "../../files/disk-error.ts";
 import { usage } from "../failure.ts";
 import type { Values } from "../options.ts";
 
@@ -17,7 +18,10 @@ export async function readItems(values: Values): Promise<string[] | undefined> {
 
 /** A file's text, or standard input for `-`. */
 export async function readText(file: string): Promise<string> {
-  return file === "-" ? await readAll(process.stdin) : await readFile(file, "utf8");
+  if (file === "-") return readAll(process.stdin);
+  return readFile(file, "utf8").catch((error: unknown) => {
+    throw asDiskError(error, "read", file);
+  });
 }
 
 function linesOf(text: string, file: string): string[] {

@@ -5,7 +5,7 @@ import type { Order } from "../../sdk/order.ts";
 
 /** Words of the command that name a file here which does not go with the job: most likely forgotten. */
 export async function unsentFiles({ spec, inputs, exclude }: Order): Promise<string[]> {
-  const named = spec.command.slice(1).filter(isFileHere);
+  const named = spec.command.filter(isFileHere);
   if (named.length === 0) return [];
   const sent = new Set((await collectInputs(inputs, { cwd: process.cwd(), exclude })).map(({ path }) => path));
   return [...new Set(named)].filter((word) => !sent.has(word.replace(/^(\.\/)+/, "")));

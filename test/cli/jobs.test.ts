@@ -160,6 +160,8 @@ describe("rendt submit", () => {
     const id = await submit("--file", "job.toml", "--env", "WHO=line", "-q");
     expect((await run("wait", id, "-q")).stdout).toBe("");
     expect((await run("logs", `${id}.5`)).stdout).toBe("line 5\n");
+    expect((await run("logs", id)).stdout).toBe("line 4\nline 5\n");
+    expect((await run("logs", `${id}.6`)).stderr).toContain("(not_found)");
     expect((await run("show", id)).stdout).toMatch(/^Name +filed$/m);
   });
 

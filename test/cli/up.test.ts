@@ -77,8 +77,31 @@ describe("rendt up", () => {
     expect(await refused("--listen", "0.0.0.0:0")).toMatch(/\(plain_http_refused\)\nhint: /);
     await stop(up);
     expect(await refused("--listen", "127.0.0.1:0", "--dir", join(program.dir, "shared"))).toMatch(
-      /\(broken_setup\)\nhint: use the profile/,
+      /profile default is not there \(broken_setup\)\nhint: /,
     );
+  });
+
+  it("leaves the profile of another server alone", async () => {
+    const home = fresh("neighbours", "--no-worker");
+    const url = await home.ready;
+    const dir = join(program.dir, "neighbour");
+    const second = fresh("neighbours", "--no-worker", "--dir", dir);
+    await second.up.seen("rendt --profile local run -- echo hello");
+    const third = await home.run("up", "--no-worker", "--listen", "127.0.0.1:0", "--dir", `${dir}-2`);
+    expect(third).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("profile default, profile local (broken_setup)"),
+    });
+    await stop(second.up);
+    const wrong = await home.run("up", "--no-worker", "--listen", "127.0.0.1:0", "--dir", dir, "--profile", "default");
+    expect(wrong.stderr).toMatch(/profile default holds tokens of another server \(broken_setup\)/);
+    const again = fresh("neighbours", "--no-worker", "--dir", dir);
+    const moved = await again.ready;
+    expect((await home.run("profile", "list")).stdout).toMatch(
+      new RegExp(`^\\* +default +${url} .*\n +local +${moved} `),
+    );
+    await stop(home.up);
+    await stop(again.up);
   });
 
   it("serves HTTPS, and its profile believes that certificate alone", async () => {

@@ -56,7 +56,6 @@ describe("wrong usage ends with 2 and says what to type", () => {
     [["list", "extra"], /"extra" is one word too many \(usage\)/],
     [["show"], /SEL is missing \(usage\)\nhint: rendt show \[OPTIONS\] SEL/],
     [["show", "no such"], /"no such" names no job/],
-    [["logs", "j0123456789ab.0-3"], /logs are printed one task at a time/],
     [["cancel"], /name the jobs to cancel/],
     [["cancel", "j0123456789ab.3"], /j0123456789ab\.3 is a task/],
     [["run", "echo", "hello"], /the command goes after --: rendt run -- echo hello/],
