@@ -171,7 +171,7 @@ const forbidden = [
     comment: "The stack shares names of environment variables, keys and indexes with the code, nothing else.",
     severity: "error",
     from: { path: "^cdk/" },
-    to: { pathNot: ["^cdk/", "^functions/(config|store/keys)\\.ts$", npm], dependencyTypesNot: ["core"] },
+    to: { pathNot: ["^cdk/", "^functions/(config|store/keys|blobs/keys)\\.ts$", npm], dependencyTypesNot: ["core"] },
   },
   {
     name: "nothing-imports-tests",

@@ -95,8 +95,6 @@ export function createSender({ bucket, region, endpoint, credentials, clock }: B
   };
 }
 
-export type Sender = ReturnType<typeof createSender>;
-
 function failureIn(body: Buffer): string | undefined {
   const text = body.toString("utf8", 0, 4096);
   return /<Error[ >]/.test(text) ? (readText(text, "Code") ?? "Error") : undefined;

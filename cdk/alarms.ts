@@ -1,0 +1,98 @@
+import { Duration } from "aws-cdk-lib";
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  MathExpression,
+  Metric,
+  TreatMissingData,
+} from "aws-cdk-lib/aws-cloudwatch";
+import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
+import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
+import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import { Topic } from "aws-cdk-lib/aws-sns";
+import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
+import { Construct } from "constructs";
+import { INDEX_BY_QUEUE } from "../functions/store/keys.ts";
+
+export type Watched = { table: TableV2; api: LambdaFunction; sweep: LambdaFunction };
+
+type Rule = {
+  /** Names the section of docs/deploy.md that says what to do. */
+  runbook: string;
+  metric: IMetric;
+  above?: number;
+  below?: number;
+  periods: number;
+};
+
+const MINUTE = Duration.minutes(1);
+const FIVE_MINUTES = Duration.minutes(5);
+
+/** What a person has to know of. Eight metrics are watched in all: ten alarms of an account are free for ever. */
+export class Alarms extends Construct {
+  constructor(scope: Construct, id: string, { email, ...watched }: Watched & { email: string | undefined }) {
+    super(scope, id);
+    const topic = email === undefined ? undefined : new Topic(this, "Topic", { enforceSSL: true });
+    if (email !== undefined) topic?.addSubscription(new EmailSubscription(email));
+    for (const [name, rule] of Object.entries(rulesOf(watched))) {
+      const alarm = new Alarm(this, name, {
+        alarmDescription: `What to do: docs/deploy.md#${rule.runbook}`,
+        metric: rule.metric,
+        threshold: rule.above ?? rule.below ?? 0,
+        comparisonOperator:
+          rule.below === undefined ? ComparisonOperator.GREATER_THAN_THRESHOLD : ComparisonOperator.LESS_THAN_THRESHOLD,
+        evaluationPeriods: rule.periods,
+        treatMissingData: TreatMissingData.NOT_BREACHING,
+      });
+      if (topic) alarm.addAlarmAction(new SnsAction(topic));
+    }
+  }
+}
+
+function rulesOf({ table, api, sweep }: Watched): Record<string, Rule> {
+  const sum = { statistic: "Sum", period: FIVE_MINUTES };
+  const throttled = (metricName: string, index?: string) =>
+    new Metric({
+      namespace: "AWS/DynamoDB",
+      metricName,
+      dimensionsMap: { TableName: table.tableName, ...(index !== undefined && { GlobalSecondaryIndexName: index }) },
+      ...sum,
+    });
+  return {
+    ApiFails: { runbook: "the-api-fails", metric: api.metric("Url5xxCount", sum), above: 5, periods: 1 },
+    ApiThrottled: { runbook: "the-api-is-throttled", metric: api.metricThrottles(sum), above: 0, periods: 2 },
+    ApiSlow: {
+      runbook: "the-api-is-slow",
+      metric: api.metricDuration({ statistic: "p99", period: FIVE_MINUTES }),
+      above: 3000,
+      periods: 3,
+    },
+    SweepFails: { runbook: "the-sweep-fails", metric: sweep.metricErrors(sum), above: 0, periods: 2 },
+    // An absent metric is no data, and no data is no alarm: hence the zero in its place.
+    SweepStopped: {
+      runbook: "the-sweep-stopped",
+      metric: new MathExpression({
+        expression: "FILL(swept, 0)",
+        usingMetrics: { swept: sweep.metricInvocations({ statistic: "Sum", period: MINUTE }) },
+        period: MINUTE,
+      }),
+      below: 1,
+      periods: 5,
+    },
+    TableThrottled: {
+      runbook: "the-table-is-throttled",
+      metric: new MathExpression({
+        expression: "FILL(reads, 0) + FILL(writes, 0) + FILL(queue, 0)",
+        usingMetrics: {
+          reads: throttled("ReadThrottleEvents"),
+          writes: throttled("WriteThrottleEvents"),
+          queue: throttled("WriteThrottleEvents", INDEX_BY_QUEUE),
+        },
+        period: FIVE_MINUTES,
+      }),
+      above: 0,
+      periods: 2,
+    },
+  };
+}
