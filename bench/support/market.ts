@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -16,10 +16,12 @@ export type Market = {
   /** What the programs printed. */
   log: string;
   server(): Started;
-  /** Starts the server again after its end, on the same folder and port. */
-  startServer(): Promise<void>;
-  /** One state folder per `name`; resolves when it has run a first job, unless `warm: false`. */
-  startWorker(options: { slots: number; name?: string; warm?: boolean }): Promise<Started>;
+  /** Starts the server again after its end, on the same folder and port; does not wait until it answers. */
+  launchServer(): Started;
+  /** Starts the worker, after its end on the same folder; does not wait until it works. */
+  launchWorker(options: { slots: number }): Started;
+  /** Resolves when the worker has run a first job. */
+  startWorker(options: { slots: number }): Promise<Started>;
   /** One try per call, with connections of its own. */
   client(role: "submitter" | "worker"): Client;
   /** The program library, as the submitter. */
@@ -39,10 +41,10 @@ export async function openMarket(): Promise<Market> {
   let server: Started;
   const workers = new Set<Started>();
 
-  async function startServer(): Promise<void> {
+  function launchServer(): Started {
     const args = ["up", "--no-worker", "--dir", join(folder, "server"), "--listen", new URL(url).host];
     server = start(rendt(...args), { env: { RENDT_HOME: home }, log });
-    await isUp(server, { url, profile, log });
+    return server;
   }
 
   async function close(): Promise<void> {
@@ -53,7 +55,7 @@ export async function openMarket(): Promise<Market> {
   }
 
   try {
-    await startServer();
+    await isUp(launchServer(), { url, profile, log });
     const { tokens } = JSON.parse(readFileSync(profile, "utf8"));
     const market: Market = {
       folder,
@@ -61,14 +63,17 @@ export async function openMarket(): Promise<Market> {
       tokens,
       log,
       server: () => server,
-      startServer,
-      async startWorker({ slots, name = "worker", warm = true }) {
-        const env = { RENDT_HOME: join(folder, name), RENDT_URL: url, RENDT_TOKEN: tokens.worker };
-        mkdirSync(env.RENDT_HOME, { recursive: true });
+      launchServer,
+      launchWorker({ slots }) {
+        const env = { RENDT_HOME: join(folder, "worker"), RENDT_URL: url, RENDT_TOKEN: tokens.worker };
         const worker = start(rendt("worker", "start", "--slots", String(slots)), { env, log });
         workers.add(worker);
         void worker.ended.then(() => workers.delete(worker));
-        if (warm) await runJobs(market.client("submitter"), [{ command: ["true"] }]);
+        return worker;
+      },
+      async startWorker(options) {
+        const worker = market.launchWorker(options);
+        await runJobs(market.client("submitter"), [{ command: ["true"] }]);
         return worker;
       },
       client(role) {

@@ -38,11 +38,12 @@ function statOf(pid: number): string[] {
   return text.slice(text.lastIndexOf(")") + 2).split(" ");
 }
 
-/** Processes in whose environment this text stands, zombies aside. */
-export function processesWith(text: string): number[] {
+/** Processes in whose environment or arguments this text stands, zombies aside. */
+export function processesNaming(text: string): number[] {
   return allProcesses().filter((pid) => {
     try {
-      return readFileSync(`/proc/${pid}/environ`, "utf8").includes(text) && statOf(pid)[0] !== "Z";
+      const told = ["environ", "cmdline"].map((file) => readFileSync(`/proc/${pid}/${file}`, "utf8"));
+      return told.some((part) => part.includes(text)) && statOf(pid)[0] !== "Z";
     } catch {
       return false;
     }
