@@ -4,8 +4,10 @@ import {
   DEFAULT_CRASH_LIMIT,
   DEFAULT_KEEP_MS,
   MAX_ARGUMENT_BYTES,
+  MAX_ASKED_BYTES,
   MAX_COMMAND_ARGUMENTS,
   MAX_COUNT,
+  MAX_CPUS,
   MAX_CREATE_JOBS,
   MAX_DELAY_MS,
   MAX_ENVIRONMENT_BYTES,
@@ -19,6 +21,9 @@ import {
   MAX_RETRIES,
   MAX_TIMEOUT_MS,
   MAX_WAIT_MS,
+  MIN_MEMORY_BYTES,
+  MIN_OPEN_FILES,
+  MIN_PROCESSES,
 } from "./limits.ts";
 import { blobRef, tree } from "./manifest.ts";
 import { logRef, taskResult } from "./result.ts";
@@ -65,6 +70,28 @@ const array = z.strictObject({
   limit: z.int().min(1).max(1000).optional(),
 });
 
+/** How far a task is shut in: `strict` keeps a hostile one out of the machine, `none` only tidies up after a careless one (docs/security.md). */
+export const sandboxLevel = z.enum(["none", "strict"]);
+
+/**
+ * What one task may use at most. Only machines that have so many cpus, so much memory and disk take it; the owner of a machine may allow
+ * less of the rest. A task that goes over is killed, and its result names the limit.
+ */
+const limits = z.strictObject({
+  cpus: z.int().min(1).max(MAX_CPUS).optional(),
+  /** Of all its processes together. */
+  memoryBytes: z.int().min(MIN_MEMORY_BYTES).max(MAX_ASKED_BYTES).optional(),
+  /** Of its folders, inputs included. */
+  diskBytes: z.int().min(1).max(MAX_ASKED_BYTES).optional(),
+  processes: z.int().min(MIN_PROCESSES).max(1_000_000).optional(),
+  openFiles: z.int().min(MIN_OPEN_FILES).max(1_000_000).optional(),
+  /** Of one file. */
+  fileBytes: z.int().min(1).max(MAX_ASKED_BYTES).optional(),
+  cpuMs: z.int().min(1).max(MAX_TIMEOUT_MS).optional(),
+  /** Of both output streams together. */
+  outputBytes: z.int().min(1).max(MAX_ASKED_BYTES).optional(),
+});
+
 /** What a submitter asks for. Immutable once created. */
 export const jobSpec = z.strictObject({
   command: z
@@ -100,6 +127,9 @@ export const jobSpec = z.strictObject({
     .string()
     .regex(/^[@a-z0-9][a-z0-9._-]{0,63}$/)
     .optional(),
+  /** Least sandbox level; the worker's owner may demand more. */
+  sandbox: sandboxLevel.optional(),
+  limits: limits.optional(),
 });
 /** A spec as it is written (defaults may be left out). */
 export type JobSpecInput = z.input<typeof jobSpec>;

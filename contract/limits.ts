@@ -72,6 +72,14 @@ export const DEFAULT_KEEP_MS = 30 * 86_400_000;
 export const MAX_KEEP_MS = 365 * 86_400_000;
 export const MAX_PRIORITY_S = 86_400;
 
+/** What a job may ask for at most: far above any machine, so that only slips of the pen are refused. */
+export const MAX_CPUS = 4096;
+export const MAX_ASKED_BYTES = 2 ** 50;
+/** A shell, its child and a little room. */
+export const MIN_PROCESSES = 8;
+export const MIN_OPEN_FILES = 16;
+export const MIN_MEMORY_BYTES = 4 * 1024 * 1024;
+
 /** A log at most this long travels inside the result. */
 export const INLINE_LOG_BYTES = 4 * 1024;
 /** Bytes of one live log chunk, before base64. */

@@ -26,9 +26,14 @@ export type LogRef = z.infer<typeof logRef>;
 
 /** What was used, as measured by the worker; what it can't measure is absent. */
 const usage = z.strictObject({
+  /** Processor time of all its processes, in steps of the system's clock (10 ms). */
   cpuMs: z.int().min(0).optional(),
+  /** Of all its processes together, as seen by looking at intervals: short peaks are missed. */
   maxRssBytes: z.int().min(0).optional(),
+  /** The most that its folders held, as far as a disk limit made the worker look. */
+  diskBytes: z.int().min(0).optional(),
   inputBytes: z.int().min(0).optional(),
+  /** Of the files that it brought back. */
   outputBytes: z.int().min(0).optional(),
 });
 

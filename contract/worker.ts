@@ -1,11 +1,12 @@
 import * as z from "zod";
 import { grant } from "./grant.ts";
-import { jobId, jobSpec } from "./job.ts";
+import { jobId, jobSpec, sandboxLevel } from "./job.ts";
 import { MAX_HOLD_MS, MAX_LEASE_TASKS, MAX_LEASES_PER_REQUEST, MAX_LOG_CHUNK_BYTES, MAX_WAIT_MS } from "./limits.ts";
 import { taskResult } from "./result.ts";
 
 export const workerId = z.string().regex(/^w[0-9a-hjkmnp-tv-z]{12}$/, "a worker id: w and 12 base32 characters");
-export const sandboxLevel = z.enum(["none", "strict"]);
+/** How memory and processes are held within limits: exactly by the kernel, by looking often, or not at all. */
+export const limitsKind = z.enum(["cgroup", "polled", "none"]);
 
 /** What a machine is, as measured at start. Registering again under the same id replaces it. */
 export const registerRequest = z.strictObject({
@@ -15,9 +16,15 @@ export const registerRequest = z.strictObject({
   version: z.string().max(50),
   os: z.string().max(50),
   arch: z.string().max(50),
+  /** What one task may have at most: the machine's, or less if its owner says so. */
   cpus: z.int().min(1),
   memoryBytes: z.int().min(0),
+  diskBytes: z.int().min(0).optional(),
+  /** The best level that was proven to work. */
   sandbox: sandboxLevel,
+  limits: limitsKind.optional(),
+  /** System calls of strict tasks are filtered. */
+  seccomp: z.boolean().optional(),
 });
 export type WorkerInfo = z.infer<typeof registerRequest>;
 export const registerAnswer = z.looseObject({

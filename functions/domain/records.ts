@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { role } from "../../contract/account.ts";
-import { sandboxLevel } from "../../contract/worker.ts";
+import { sandboxLevel } from "../../contract/job.ts";
+import { limitsKind } from "../../contract/worker.ts";
 
 /**
  * The records that the store keeps, as lifecycle.md defines them. Positions, not indexes: a task's position p counts from 0, its
@@ -195,7 +196,10 @@ export const worker = z.strictObject({
   arch: z.string(),
   cpus: z.int(),
   memoryBytes: z.int(),
+  diskBytes: z.int().optional(),
   sandbox: sandboxLevel,
+  limits: limitsKind.optional(),
+  seccomp: z.boolean().optional(),
   registeredAt: ms,
   lastSeenAt: ms,
 });
