@@ -1,15 +1,19 @@
-/** What a page tells its reader to do, in order: commands with what they print, and files to write. */
+/** What a page tells its reader to do, in order: commands with what they print, files to write, programs to stop. */
 export type Step =
+  | { kind: "stop"; terminal: string; line: number }
   | { kind: "file"; name: string; text: string; line: number }
   | { kind: "command"; terminal: string; command: string; expected: string[]; line: number };
 
-const BLOCK = /<!-- (terminal|file): (.+?) -->\n```\w*\n([\s\S]*?)^```$/gm;
+const BLOCK =
+  /<!-- (?:(?<kind>terminal|file): (?<name>.+?) -->\n```\w*\n(?<text>[\s\S]*?)^```$|stop: (?<stopped>.+?) -->)/gm;
 
-/** Reads the blocks that a comment above them marks: `terminal: NAME` for a console, `file: NAME` for a file. */
+/** Reads the blocks that a comment above them marks: `terminal: NAME` for a console, `file: NAME` for a file; `stop: NAME` is Ctrl-C. */
 export function readSteps(page: string): Step[] {
-  return [...page.matchAll(BLOCK)].flatMap(({ 1: kind, 2: name = "", 3: text = "", index }) => {
-    const line = page.slice(0, index).split("\n").length + 2;
-    return kind === "file" ? [{ kind, name, text, line }] : readConsole(text, name, line);
+  return [...page.matchAll(BLOCK)].flatMap(({ groups = {}, index }): Step[] => {
+    const { kind, name = "", text = "", stopped } = groups;
+    const line = page.slice(0, index).split("\n").length;
+    if (stopped !== undefined) return [{ kind: "stop", terminal: stopped, line }];
+    return kind === "file" ? [{ kind, name, text, line }] : readConsole(text, name, line + 2);
   });
 }
 

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(dist, { recursive: true, force: true }));
 
 describe("what a page tells its reader to do works, and prints what the page shows:", () => {
-  for (const page of ["README.md", "docs/by-hand.md", "docs/api.md"]) {
+  for (const page of ["README.md", "docs/by-hand.md", "docs/api.md", "docs/backup.md"]) {
     it(page, () => walkThrough(page, dist), 60_000);
   }
 });
@@ -33,11 +33,12 @@ describe("the comparison", () => {
 
   it("reads commands, what they print, and files", () => {
     const page =
-      "<!-- file: a.txt -->\n```\nhi\n```\n\n<!-- terminal: me -->\n```console\n$ cat a.txt\nhi\n$ true\n```\n";
+      "<!-- file: a.txt -->\n```\nhi\n```\n\n<!-- terminal: me -->\n```console\n$ cat a.txt\nhi\n$ true\n```\n<!-- stop: me -->\n";
     expect(readSteps(page)).toEqual([
-      { kind: "file", name: "a.txt", text: "hi\n", line: 3 },
+      { kind: "file", name: "a.txt", text: "hi\n", line: 1 },
       { kind: "command", terminal: "me", command: "cat a.txt", expected: ["hi"], line: 8 },
       { kind: "command", terminal: "me", command: "true", expected: [], line: 10 },
+      { kind: "stop", terminal: "me", line: 12 },
     ]);
   });
 });

@@ -26,6 +26,10 @@ export async function walkThrough(page: string, dist: string): Promise<void> {
         writeFileSync(join(folder, "work", step.name), step.text);
         continue;
       }
+      if (step.kind === "stop") {
+        await closeTerminal(step.terminal);
+        continue;
+      }
       const { command, expected, terminal: name } = step;
       if (SERVER.test(command) && server) await closeTerminal(server.name);
       const terminal = terminals.get(name) ?? openTerminal(join(folder, "work"), env);
