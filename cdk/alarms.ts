@@ -1,12 +1,5 @@
 import { Duration } from "aws-cdk-lib";
-import {
-  Alarm,
-  ComparisonOperator,
-  type IMetric,
-  MathExpression,
-  Metric,
-  TreatMissingData,
-} from "aws-cdk-lib/aws-cloudwatch";
+import { Alarm, ComparisonOperator, type IMetric, Metric, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
@@ -24,12 +17,13 @@ type Rule = {
   above?: number;
   below?: number;
   periods: number;
+  missing?: TreatMissingData;
 };
 
 const MINUTE = Duration.minutes(1);
 const FIVE_MINUTES = Duration.minutes(5);
 
-/** What a person has to know of. Eight metrics are watched in all: ten alarms of an account are free for ever. */
+/** What a person has to know of: eight alarms on a metric each, of the ten that an account has for nothing. */
 export class Alarms extends Construct {
   constructor(scope: Construct, id: string, { email, ...watched }: Watched & { email: string | undefined }) {
     super(scope, id);
@@ -43,7 +37,7 @@ export class Alarms extends Construct {
         comparisonOperator:
           rule.below === undefined ? ComparisonOperator.GREATER_THAN_THRESHOLD : ComparisonOperator.LESS_THAN_THRESHOLD,
         evaluationPeriods: rule.periods,
-        treatMissingData: TreatMissingData.NOT_BREACHING,
+        treatMissingData: rule.missing ?? TreatMissingData.NOT_BREACHING,
       });
       if (topic) alarm.addAlarmAction(new SnsAction(topic));
     }
@@ -59,6 +53,7 @@ function rulesOf({ table, api, sweep }: Watched): Record<string, Rule> {
       dimensionsMap: { TableName: table.tableName, ...(index !== undefined && { GlobalSecondaryIndexName: index }) },
       ...sum,
     });
+  const busy = { runbook: "the-table-is-throttled", above: 0, periods: 2 };
   return {
     ApiFails: { runbook: "the-api-fails", metric: api.metric("Url5xxCount", sum), above: 5, periods: 1 },
     ApiThrottled: { runbook: "the-api-is-throttled", metric: api.metricThrottles(sum), above: 0, periods: 2 },
@@ -69,30 +64,16 @@ function rulesOf({ table, api, sweep }: Watched): Record<string, Rule> {
       periods: 3,
     },
     SweepFails: { runbook: "the-sweep-fails", metric: sweep.metricErrors(sum), above: 0, periods: 2 },
-    // An absent metric is no data, and no data is no alarm: hence the zero in its place.
+    // No data is the very thing that it looks for.
     SweepStopped: {
       runbook: "the-sweep-stopped",
-      metric: new MathExpression({
-        expression: "FILL(swept, 0)",
-        usingMetrics: { swept: sweep.metricInvocations({ statistic: "Sum", period: MINUTE }) },
-        period: MINUTE,
-      }),
+      metric: sweep.metricInvocations({ statistic: "Sum", period: MINUTE }),
       below: 1,
       periods: 5,
+      missing: TreatMissingData.BREACHING,
     },
-    TableThrottled: {
-      runbook: "the-table-is-throttled",
-      metric: new MathExpression({
-        expression: "FILL(reads, 0) + FILL(writes, 0) + FILL(queue, 0)",
-        usingMetrics: {
-          reads: throttled("ReadThrottleEvents"),
-          writes: throttled("WriteThrottleEvents"),
-          queue: throttled("WriteThrottleEvents", INDEX_BY_QUEUE),
-        },
-        period: FIVE_MINUTES,
-      }),
-      above: 0,
-      periods: 2,
-    },
+    ReadsThrottled: { ...busy, metric: throttled("ReadThrottleEvents") },
+    WritesThrottled: { ...busy, metric: throttled("WriteThrottleEvents") },
+    QueueThrottled: { ...busy, metric: throttled("WriteThrottleEvents", INDEX_BY_QUEUE) },
   };
 }
