@@ -4,10 +4,11 @@ set -eu
 list=$TMPDIR/documents
 find . -type f -name '*.md' | sed 's|^\./||' | LC_ALL=C sort >"$list"
 
-echo "counting the words of $(wc -l <"$list" | tr -d ' ') documents"
+echo "counting the words of $(wc -l <"$list" | tr -d ' ') documents; the longest are"
 while read -r file; do
   printf '%7d  %s\n' "$(wc -w <"$file")" "$file"
-done <"$list" | tee words.txt
+done <"$list" >words.txt
+sort -rn words.txt | head -n 5
 
 if command -v sha256sum >/dev/null; then hash=sha256sum; else hash='shasum -a 256'; fi
 while read -r file; do $hash "$file"; done <"$list" >SHA256SUMS

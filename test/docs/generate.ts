@@ -1,7 +1,8 @@
 import * as z from "zod";
-import { ERRORS } from "../../contract/errors.ts";
+import { ERRORS, type ErrorCode } from "../../contract/errors.ts";
 import * as limits from "../../contract/limits.ts";
 import { OPERATIONS, type Operation } from "../../contract/operations.ts";
+import { MEANINGS } from "./meanings.ts";
 
 /** Parts of pages that are made from the code, between `<!-- generated: NAME -->` and `<!-- end -->`. */
 const PARTS: Record<string, () => string> = { limits: limitsTable, operations: operationsPart, errors: errorsTable };
@@ -81,10 +82,11 @@ function inUnits(value: number, units: readonly (readonly [number, string])[]): 
 }
 
 function errorsTable(): string {
-  const rows = Object.entries(ERRORS).map(([code, { status, retryable, hint }]) => {
-    return [`\`${code}\``, String(status), retryable ? "yes" : "no", hint.replaceAll("|", "\\|")];
+  const rows = (Object.keys(ERRORS) as ErrorCode[]).map((code) => {
+    const { status, retryable, hint } = ERRORS[code];
+    return [`\`${code}\``, String(status), retryable ? "yes" : "no", MEANINGS[code], hint.replaceAll("|", "\\|")];
   });
-  return table(["code", "status", "try again", "what to do"], rows);
+  return table(["code", "status", "try again", "what it means", "what to do"], rows);
 }
 
 function operationsPart(): string {

@@ -17,7 +17,7 @@ afterAll(() => rmSync(dist, { recursive: true, force: true }));
 
 describe("what a page tells its reader to do works, and prints what the page shows:", () => {
   for (const page of ["README.md", "docs/by-hand.md", "docs/api.md", "docs/backup.md"]) {
-    it(page, () => walkThrough(page, dist), 60_000);
+    it(page, () => walkThrough(page, dist), 120_000);
   }
 });
 
