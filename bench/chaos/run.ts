@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -65,6 +66,7 @@ async function wreck(market: Market, { kills, jobs, seed, withinMs }: ChaosOptio
   const worker = keepRunning("worker", () => market.launchWorker({ slots: 2 }));
   const client = market.connect();
   const deadline = AbortSignal.timeout(withinMs);
+  setMaxListeners(0, deadline);
 
   const runOne = async (task: Task): Promise<Done> => {
     let id: string | undefined;
