@@ -3,17 +3,14 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { read, root } from "../repo/sources.ts";
 
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "rendt-demo-test-"));
-});
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+type Demo = { child: ChildProcess; folder: string; printed: () => string };
 
 /** As `npm run demo` does it, after the build; all that it makes besides its outputs goes below `folder`. */
-function startDemo(): { child: ChildProcess; printed: () => string } {
+function startDemo(): Demo {
+  const folder = mkdtempSync(join(tmpdir(), "rendt-demo-test-"));
   expect(existsSync(join(root, "dist", "rendt.js")), "npm run build has to come first").toBe(true);
   const child = spawn(process.execPath, ["--import", "./scripts/ts.mjs", "examples/demo.ts"], {
     cwd: root,
@@ -25,11 +22,17 @@ function startDemo(): { child: ChildProcess; printed: () => string } {
     stream.setEncoding("utf8").on("data", (chunk: string) => {
       text += chunk;
     });
-  return { child, printed: () => text };
+  const closed = once(child, "close");
+  onTestFinished(async () => {
+    child.kill("SIGTERM");
+    await closed;
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return { child, folder, printed: () => text };
 }
 
 /** Processes that were started with this folder as their temporary one. */
-function leftRunning(): string[] {
+function leftRunning(folder: string): string[] {
   if (!existsSync("/proc/self/environ")) return [];
   return readdirSync("/proc").filter((pid) => {
     try {
@@ -42,7 +45,7 @@ function leftRunning(): string[] {
 
 describe("the demo", () => {
   it("shows a job from submit to its verified outputs, and leaves nothing but these", async () => {
-    const { child, printed } = startDemo();
+    const { child, folder, printed } = startDemo();
     const [code] = await once(child, "close");
     expect(code, printed()).toBe(0);
     const shown = printed().match(/(?<= ms {2})(submitted|claimed|running|finished)\b/g);
@@ -55,16 +58,16 @@ describe("the demo", () => {
     expect(read("demo-out/words.txt")).toMatch(new RegExp(`^ *${words} +SECURITY\\.md$`, "m"));
     expect(printed()).toContain("node dist/rendt.js up");
     expect(readdirSync(folder)).toEqual([]);
-    expect(leftRunning()).toEqual([]);
+    expect(leftRunning(folder)).toEqual([]);
   }, 120_000);
 
   it("cleans up after Ctrl-C", async () => {
-    const { child, printed } = startDemo();
+    const { child, folder, printed } = startDemo();
     await new Promise<void>((resolve) => child.stdout?.on("data", () => printed().includes("up at http") && resolve()));
     child.kill("SIGINT");
     const [code] = await once(child, "close");
     expect(code, printed()).toBe(130);
     expect(readdirSync(folder)).toEqual([]);
-    expect(leftRunning()).toEqual([]);
+    expect(leftRunning(folder)).toEqual([]);
   }, 120_000);
 });

@@ -104,6 +104,17 @@ describe("docs/environment.md", () => {
   });
 });
 
+describe("docs/backup.md", () => {
+  it("quotes what a server says that does not start", () => {
+    const [, table = ""] = read("docs/backup.md").split("## When a server does not start");
+    const quoted = allOf(table, /^\| `([^`]+)` \|/gm).flatMap((text) => text.split("…").map((part) => part.trim()));
+    const said = code.filter((path) => !path.startsWith("test/")).map((path) => readFileSync(join(root, path), "utf8"));
+    const unsaid = quoted.filter((part) => part !== "" && !said.some((text) => text.includes(part)));
+    expect(quoted.length).toBeGreaterThan(4);
+    expect(unsaid).toEqual([]);
+  });
+});
+
 describe("docs/glossary.md", () => {
   it("has every status with its short code", () => {
     const rows = jobStatus.options.map((status) => `| \`${status}\` | ${STATUS_CODES[status]} |`);

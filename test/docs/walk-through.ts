@@ -1,9 +1,9 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { root } from "../repo/sources.ts";
-import { hasShape, pairIds, readSteps, shapeOf } from "./console.ts";
+import { hasShape, pairIds, readSteps, type Step, shapeOf } from "./console.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
 /** Programs that stay. The page's port may be taken here, so a server takes any free one. */
@@ -19,37 +19,35 @@ export async function walkThrough(page: string, dist: string): Promise<void> {
   const terminals = new Map<string, Terminal>();
   const actual = new Map<string, string>();
   let server: { name: string; url: string } | undefined;
-  try {
-    const env = install(folder, dist);
-    for (const step of readSteps(readFileSync(join(root, page), "utf8"))) {
-      if (step.kind === "file") {
-        writeFileSync(join(folder, "work", step.name), step.text);
-        continue;
-      }
-      if (step.kind === "stop") {
-        await closeTerminal(step.terminal);
-        continue;
-      }
-      const { command, expected, terminal: name } = step;
-      if (SERVER.test(command) && server) await closeTerminal(server.name);
-      const terminal = terminals.get(name) ?? openTerminal(join(folder, "work"), env);
-      terminals.set(name, terminal);
-      const typed = substitute(command);
-      const isReady = (lines: string[]) => hasShape(withoutRoot(lines), expected);
-      const printed = withoutRoot(
-        STAYS.test(command)
-          ? await terminal.start(typed.replace(SERVER, "rendt up --listen 127.0.0.1:0"), isReady)
-          : await terminal.run(typed),
-      );
-      for (const [theirs, ours] of pairIds(expected, printed)) actual.set(theirs, ours);
-      if (SERVER.test(command)) server = { name, url: URL.exec(printed.join("\n"))?.[0] ?? "" };
-      if (!hasShape(printed, expected))
-        expect(printed.map(shapeOf), `${page}:${step.line}: ${command}`).toEqual(expected.map(shapeOf));
-    }
-  } finally {
+  // Also after a timeout, when this function still waits for a program.
+  onTestFinished(async () => {
     // Workers first: they hand in what they have to the server.
     for (const name of [...terminals.keys()].reverse()) await closeTerminal(name);
     rmSync(folder, { recursive: true, force: true });
+  });
+
+  const env = install(folder, dist);
+  for (const step of readSteps(readFileSync(join(root, page), "utf8"))) {
+    if (step.kind === "file") writeFileSync(join(folder, "work", step.name), step.text);
+    else if (step.kind === "stop") await closeTerminal(step.terminal);
+    else await type(step);
+  }
+
+  async function type({ command, expected, terminal: name, line }: Extract<Step, { kind: "command" }>): Promise<void> {
+    if (SERVER.test(command) && server) await closeTerminal(server.name);
+    const terminal = terminals.get(name) ?? openTerminal(join(folder, "work"), env);
+    terminals.set(name, terminal);
+    const typed = substitute(command);
+    const isReady = (lines: string[]) => hasShape(withoutRoot(lines), expected);
+    const printed = withoutRoot(
+      STAYS.test(command)
+        ? await terminal.start(typed.replace(SERVER, "rendt up --listen 127.0.0.1:0"), isReady)
+        : await terminal.run(typed),
+    );
+    for (const [theirs, ours] of pairIds(expected, printed)) actual.set(theirs, ours);
+    if (SERVER.test(command)) server = { name, url: URL.exec(printed.join("\n"))?.[0] ?? "" };
+    if (!hasShape(printed, expected))
+      expect(printed.map(shapeOf), `${page}:${line}: ${command}`).toEqual(expected.map(shapeOf));
   }
 
   async function closeTerminal(name: string): Promise<void> {
