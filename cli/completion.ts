@@ -58,7 +58,7 @@ ${commandCases(commands)}
   if [[ "$current" == -* ]]; then COMPREPLY=($(compgen -W "$options" -- "$current")); return; fi
   if [ -n "$jobs" ]; then words="$words last $(rendt list -q --limit 50 2>/dev/null)"; fi
   COMPREPLY=($(compgen -W "$words" -- "$current"))
-  if [ -z "$jobs" ]; then COMPREPLY+=($(compgen -f -- "$current")); fi
+  if [ -z "$jobs$words" ]; then COMPREPLY=($(compgen -f -- "$current")); fi
 }
 complete -o filenames -F _rendt rendt
 `;
@@ -87,7 +87,7 @@ ${commandCases(commands).replaceAll("words=", "choices=")}
   if [[ "\${words[CURRENT]}" == -* ]]; then compadd -- \${=options}; return; fi
   if [[ -n "$jobs" ]]; then choices="$choices last $(rendt list -q --limit 50 2>/dev/null)"; fi
   if [[ -n "$choices" ]]; then compadd -- \${=choices}; fi
-  if [[ -z "$jobs" ]]; then _files; fi
+  if [[ -z "$jobs$choices" ]]; then _files; fi
 }
 compdef _rendt rendt
 `;

@@ -67,6 +67,7 @@ async function accompany(call: Call, { job: { id }, description }: Sent): Promis
     const job = await toItsEnd(server, { id, description, signal: detached.signal }, terminal);
     if (interrupts.count > 0 && job.status === "cancelled") return RUN_EXIT.interrupted;
     if (job.status !== "finished" && job.result?.outcome !== "exited") tellEnd(job, terminal);
+    else if (job.result?.reason !== undefined) terminal.say(`rendt: ${id}: ${harmless(job.result.reason)}`);
     await fetchResults(server, { job, description, call });
     return await exitOfRun(server, job);
   } catch (error) {

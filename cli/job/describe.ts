@@ -10,6 +10,7 @@ import { usage } from "../failure.ts";
 import { isOptionName, type Values } from "../options.ts";
 import { setOption } from "../parse.ts";
 import { parseArray } from "./array.ts";
+import { assertGoodSpec } from "./check-spec.ts";
 import { environmentLines, readVariable } from "./environment-words.ts";
 import type { Indexes } from "./follow.ts";
 import { readItems, readText } from "./items.ts";
@@ -53,7 +54,7 @@ export async function describeJob({ options: typed, command: typedCommand, envir
   const items = await readItems(options);
   const files = options["each-file"] === undefined ? undefined : await matchFiles(options["each-file"], options);
   if (files) inputs.push({ path: options["each-file"] ?? "" });
-  return {
+  const described = {
     spec: {
       command,
       env,
@@ -80,6 +81,8 @@ export async function describeJob({ options: typed, command: typedCommand, envir
     options,
     cleanUp: async () => stdin?.cleanUp(),
   };
+  assertGoodSpec(described.spec);
+  return described;
 }
 
 /** Which tasks a spec makes: the array's own numbers, one per item, or a single one. */

@@ -2,14 +2,10 @@ import { jobSpec } from "../../contract/job.ts";
 import { buildTree } from "../../files/build-tree.ts";
 import { collectInputs } from "../../files/collect.ts";
 import type { Order } from "../../sdk/order.ts";
-import { usage } from "../failure.ts";
 
 /** The request that would create the job; inputs are read and named by content, nothing is sent. */
 export async function previewJob({ spec, inputs, exclude, key }: Order): Promise<object> {
   const cwd = process.cwd();
   const built = inputs.length > 0 ? await buildTree(await collectInputs(inputs, { cwd, exclude })) : undefined;
-  const parsed = jobSpec.safeParse({ ...spec, ...(built && { inputs: built.tree }) });
-  if (!parsed.success)
-    throw usage(parsed.error.issues.map(({ path, message }) => `${path.join(".") || "the job"}: ${message}`));
-  return { ...(key !== undefined && { key }), spec: parsed.data };
+  return { ...(key !== undefined && { key }), spec: jobSpec.parse({ ...spec, ...(built && { inputs: built.tree }) }) };
 }

@@ -61,6 +61,8 @@ describe("wrong usage ends with 2 and says what to type", () => {
     [["run", "echo", "hello"], /the command goes after --: rendt run -- echo hello/],
     [["run"], /there is no command/],
     [["run", "--"], /there is no command/],
+    [["run", "--", ""], /command: the command is empty/],
+    [["run", "--retries", "99999", "--", "true"], /--retries: .*<=1000/],
     [["submit", "--array", "9-1", "--", "true"], /--array "9-1": 1 comes before 9/],
     [["submit", "--each", "a", "--array", "0-3", "--", "true"], /--array and --each can't go together/],
     [["submit", "--env", "NOT_SET_HERE", "--", "true"], /NOT_SET_HERE is not set here/],
@@ -153,7 +155,7 @@ describe("a dry run", () => {
   it("checks it by the contract", async () => {
     const { code, stderr } = await run("run", "--dry-run", "--queue", "NO", "--crash-limit", "1000000", "--", "true");
     expect(code).toBe(2);
-    expect(stderr).toMatch(/2 mistakes \(usage\)\n {2}- crashLimit: .*\n {2}- queue: /);
+    expect(stderr).toMatch(/2 mistakes \(usage\)\n {2}- --crash-limit: .*\n {2}- --queue: /);
   });
 
   it("takes items from a pipe", async () => {
