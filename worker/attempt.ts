@@ -9,6 +9,7 @@ import type { Run, RunEnd, Slot, TaskFolder } from "./sandbox/port.ts";
 import { shipWhileWatched } from "./ship-log.ts";
 import { commandOf, environmentOf } from "./task-env.ts";
 import { createTaskLog, type TaskLog } from "./task-log.ts";
+import { coresPerSlot, termsOf } from "./terms.ts";
 import type { Workshop } from "./workshop.ts";
 
 /**
@@ -91,12 +92,22 @@ async function runChild(
   { position, folder, log }: Task,
 ): Promise<RunEnd> {
   const { spec, id } = held.lease;
+  const terms = termsOf(spec, shop.house, shop.sandbox);
+  if (typeof terms === "string") return { outcome: "unable", exitCode: 125, reason: terms, durationMs: 0 };
   held.running = position;
   shop.journal.write([{ is: "spawned", lease: id, position, folder: folder.root }]);
   const run: Run = {
     command: commandOf(held, position),
-    env: environmentOf({ held, position, folder, tag: `${shop.life}.${tasks}.` }),
+    env: environmentOf({
+      held,
+      position,
+      folder: shop.sandbox.inside(terms.level, folder),
+      tag: `${shop.life}.${tasks}.`,
+      house: shop.house,
+      cpus: terms.limits.cpus ?? coresPerSlot(shop.sandbox.slots.length),
+    }),
     folder,
+    ...terms,
     ...(spec.stdin !== undefined && { stdin: spec.stdin }),
     ...(spec.timeoutMs !== undefined && { timeoutMs: spec.timeoutMs }),
     output(stream, chunk) {

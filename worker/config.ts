@@ -1,9 +1,24 @@
 import { cpus, hostname } from "node:os";
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import * as z from "zod";
 import { checkServerUrl } from "../contract/client.ts";
 import { RendtError } from "../contract/errors.ts";
-import { MAX_LOG_BYTES } from "../contract/limits.ts";
+import { sandboxLevel } from "../contract/job.ts";
+import { MAX_LOG_BYTES, MIN_OPEN_FILES, MIN_PROCESSES } from "../contract/limits.ts";
+
+const absolute = z.string().refine((path) => isAbsolute(path) && path !== "/", "the full path of a folder");
+const bytes = z.int().min(1);
+const caps = z.strictObject({
+  cpus: bytes.optional(),
+  memoryBytes: bytes.optional(),
+  diskBytes: bytes.optional(),
+  processes: z.int().min(MIN_PROCESSES).optional(),
+  openFiles: z.int().min(MIN_OPEN_FILES).optional(),
+  fileBytes: bytes.optional(),
+  cpuMs: bytes.optional(),
+  outputBytes: bytes.optional(),
+  files: bytes.optional(),
+});
 
 const config = z.strictObject({
   url: z.string().transform((text) => checkServerUrl(text)),
@@ -38,6 +53,12 @@ const config = z.strictObject({
     .int()
     .min(0)
     .default(10 * 1024 ** 3),
+  /** Level of the owner's own account's jobs; others' are always strict. With `strict` the worker refuses to start without it. */
+  sandbox: sandboxLevel.default("none"),
+  /** Folders outside /usr that strict jobs may read, for languages installed there; commands are found in their bin. */
+  runtimes: z.array(absolute).default([]),
+  /** The most that one task may use here. */
+  caps: caps.default({}),
   /** Hears what the owner of the machine should know. */
   notice: z.custom<(text: string) => void>((value) => typeof value === "function").default(() => () => undefined),
 });

@@ -8,6 +8,7 @@ import { createBackOff } from "./back-off.ts";
 import { readConfig, type WorkerConfig, type WorkerOptions } from "./config.ts";
 import { deliver, removeFiles } from "./deliver.ts";
 import { createDeliveries } from "./deliveries.ts";
+import { roomAt } from "./disk-use.ts";
 import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import type { Held } from "./held.ts";
 import { createInputs } from "./inputs.ts";
@@ -15,6 +16,7 @@ import { createLoop, type Loop } from "./loop.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { recover } from "./recover.ts";
 import { keepHeapSmall } from "./small-heap.ts";
+import { houseOf } from "./terms.ts";
 import { openWorkplace, type Workplace } from "./workplace.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -96,6 +98,7 @@ async function work(life: Life): Promise<void> {
       client,
       transfer: { client: createRetryingClient(client), http, url: config.url },
       deliveries: createDeliveries(2 * config.slots + 2),
+      house: houseOf(config),
       logCapBytes: config.logCapBytes,
       serverNow: () => Date.now() + clockOffset,
       draining: draining.signal,
@@ -125,9 +128,10 @@ async function register(client: Client, { config, place, draining }: Life): Prom
           version: RENDT_VERSION,
           os: platform(),
           arch: arch(),
-          cpus: cpus().length,
-          memoryBytes: totalmem(),
-          sandbox: place.sandbox.level,
+          cpus: Math.min(cpus().length, config.caps.cpus ?? Number.POSITIVE_INFINITY),
+          memoryBytes: Math.min(totalmem(), config.caps.memoryBytes ?? Number.POSITIVE_INFINITY),
+          ...(await offeredDisk(config, place)),
+          ...place.sandbox.measured,
         },
         { signal },
       );
@@ -138,6 +142,12 @@ async function register(client: Client, { config, place, draining }: Life): Prom
     }
   }
   return undefined;
+}
+
+/** What a task may fill: what the owner says, or what is free now. */
+async function offeredDisk({ caps }: WorkerConfig, { sandbox }: Workplace): Promise<{ diskBytes: number }> {
+  const room = await roomAt(sandbox.taskRoot);
+  return { diskBytes: Math.min(room.bytes, caps.diskBytes ?? Number.POSITIVE_INFINITY) };
 }
 
 type Setting = {

@@ -38,6 +38,8 @@ type Setting = {
 
 /** Results of a lease that goes on are gathered this long: a commit each would cost an array a quarter of its speed. */
 const GATHER_MS = 200;
+/** While the slots have more than enough at hand, results of single jobs share a call: each call is a commit and a sync of the server. */
+const SHARE_MS = 5;
 /** Below MAX_DOCUMENT_BYTES, which holds the results of one item; and of a request below MAX_BODY_BYTES. */
 const MAX_ITEM_JSON = 200 * 1024;
 const MAX_REQUEST_JSON = 3 * 1024 * 1024;
@@ -76,6 +78,11 @@ export function createOutbox(setting: Setting): Outbox {
       const soonest = nextDue(all);
       if (soonest !== undefined) timer = setTimeout(() => void sendDue(), soonest);
       if (all.size === 0) for (const tell of waiters) tell();
+      return;
+    }
+    const age = Date.now() - Math.min(...sent.map(({ held }) => held.finished[0]?.at ?? 0));
+    if (hasPlenty(all) && age >= 0 && age < SHARE_MS) {
+      timer = setTimeout(() => void sendDue(), SHARE_MS - age);
       return;
     }
     busy = true;
@@ -206,6 +213,18 @@ export function createOutbox(setting: Setting): Outbox {
       closing.abort();
     },
   };
+}
+
+/** Whether so much is queued that no slot will have to wait for what the next call brings. */
+function hasPlenty(all: ReadonlyMap<string, Held>): boolean {
+  let running = 0;
+  let queued = 0;
+  for (const { over, running: position, finished } of all.values()) {
+    if (over) continue;
+    if (position !== undefined) running += 1;
+    else if (finished.length === 0) queued += 1;
+  }
+  return queued > 2 * running;
 }
 
 /** What is to be sent now: leases that are done with, and results that have waited. */

@@ -12,7 +12,7 @@ const SHORT_TASK_MS = 50;
 /** A queued lease should be reached well before it is given back. */
 const SHORT_LEASE_MS = 500;
 /** Work to have at hand per slot: several round trips to a server that syncs its disk. */
-const TARGET_MS = 20;
+const TARGET_MS = 50;
 const MOST = 32;
 /** Weight of the newest. */
 const WEIGHT = 0.2;

@@ -42,6 +42,16 @@ export function explainStartFailure(run: Run, error: unknown): Failure {
   return notStarted(126, `${shown} can't be executed on this machine (${code})`);
 }
 
+/** The same of a command that a shell could not `exec` for us; undefined when the exit code is the command's own. */
+export function explainShellFailure(run: Run, code: number | null, errors: string): Failure | undefined {
+  if (code !== 126 && code !== 127) return undefined;
+  // dash: "sh: 1: exec: nothing: not found"; bash: "sh: line 1: nothing: No such file or directory"; env and taskset likewise.
+  const shell = /^(\S*sh|\/\.job|env|taskset): .*\n$/.test(errors);
+  return shell
+    ? explainStartFailure(run, Object.assign(new Error(errors), { code: code === 127 ? "ENOENT" : "EACCES" }))
+    : undefined;
+}
+
 const notStarted = (exitCode: number, reason: string): Failure => ({ outcome: "not_started", exitCode, reason });
 
 function find(file: string, run: Run): { path: string; stats: Stats } | undefined {

@@ -1,14 +1,25 @@
 import { type Held, indexOf } from "./held.ts";
 import { ATTEMPT_VARIABLE } from "./process.ts";
+import { threadVariables } from "./sandbox/limits.ts";
 import type { TaskFolder } from "./sandbox/port.ts";
+import type { House } from "./terms.ts";
 
 /** Where commands are looked for; the worker's own PATH is its owner's affair. */
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-type Task = { held: Held; position: number; folder: TaskFolder; tag: string };
+type Task = {
+  held: Held;
+  position: number;
+  /** Where the task sees its folders. */
+  folder: TaskFolder;
+  tag: string;
+  house: Pick<House, "path">;
+  /** How many cores it should keep busy. */
+  cpus: number;
+};
 
 /** The whole environment of a task. The tag goes first and can't be replaced: it finds what the task leaves behind. */
-export function environmentOf({ held, position, folder, tag }: Task): Record<string, string> {
+export function environmentOf({ held, position, folder, tag, house, cpus }: Task): Record<string, string> {
   const { lease } = held;
   const item = itemOf(held, position);
   const own = {
@@ -17,7 +28,8 @@ export function environmentOf({ held, position, folder, tag }: Task): Record<str
     RENDT_TRY: String(lease.try),
     ...(item !== undefined && { RENDT_ITEM: item }),
   };
-  const usual = { PATH, HOME: folder.home, TMPDIR: folder.tmp };
+  const path = [...house.path, PATH].join(":");
+  const usual = { PATH: path, HOME: folder.home, TMPDIR: folder.tmp, ...threadVariables(cpus) };
   const { [ATTEMPT_VARIABLE]: _, ...asked } = lease.spec.env;
   return { [ATTEMPT_VARIABLE]: tag, ...usual, ...asked, ...own };
 }

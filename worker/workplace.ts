@@ -7,8 +7,8 @@ import { newLife, readWorkerId } from "./identity.ts";
 import { type Journal, type OpenLease, openJournal } from "./journal.ts";
 import { killMarked } from "./leftovers.ts";
 import { ATTEMPT_VARIABLE } from "./process.ts";
-import { createPlainSandbox } from "./sandbox/none.ts";
 import type { Sandbox } from "./sandbox/port.ts";
+import { createSandbox } from "./sandbox/sandbox.ts";
 import { createTaskFolders, removeTree, type TaskFolders } from "./task-folders.ts";
 import { startWatchdog } from "./watchdog.ts";
 
@@ -48,9 +48,10 @@ export async function openWorkplace(config: WorkerConfig): Promise<Workplace> {
     undo.push(() => journal.close());
     const watchdog = startWatchdog(`${ATTEMPT_VARIABLE}=${life}.`, notice);
     undo.push(() => watchdog.close());
-    const { slots, graceMs } = config;
-    const sandbox = await createPlainSandbox({ state, workerId, slots, graceMs, watchdog, notice });
+    const { slots, graceMs, runtimes } = config;
+    const sandbox = await createSandbox({ state, workerId, slots, graceMs, runtimes, watchdog, notice });
     undo.push(() => sandbox.close());
+    checkLevel(config, sandbox.missing);
     const folders = createTaskFolders(sandbox.taskRoot, life, notice);
     undo.push(() => folders.close());
     makePrivate(join(state, "logs"));
@@ -67,6 +68,13 @@ export async function openWorkplace(config: WorkerConfig): Promise<Workplace> {
   }
 }
 
+/** Never something less than what the owner said. */
+function checkLevel({ sandbox, notice }: WorkerConfig, missing: string | undefined): void {
+  if (missing === undefined) return;
+  if (sandbox === "strict") throw new Error(`the sandbox level strict is not to be had here: ${missing}`);
+  notice(`jobs of strangers are not taken, because the sandbox level strict is not to be had here: ${missing}`);
+}
+
 function makePrivate(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   chmodSync(path, 0o700);
@@ -79,5 +87,6 @@ function removeRemains(places: readonly string[], left: readonly OpenLease[], re
     files.flatMap(({ folder, log }) => [...(log ?? []), ...(folder === undefined ? [] : [folder])]),
   );
   for (const place of places)
-    for (const name of readdirSync(place)) if (!needed.has(join(place, name))) remove(join(place, name));
+    for (const name of readdirSync(place))
+      if (!name.startsWith(".") && !needed.has(join(place, name))) remove(join(place, name));
 }

@@ -7,6 +7,7 @@ import type { Journal } from "./journal.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Sandbox } from "./sandbox/port.ts";
 import type { TaskFolders } from "./task-folders.ts";
+import type { House } from "./terms.ts";
 
 /** What every attempt of this worker's life needs. */
 export type Workshop = {
@@ -20,6 +21,7 @@ export type Workshop = {
   life: string;
   state: string;
   sandbox: Sandbox;
+  house: House;
   folders: TaskFolders;
   journal: Journal;
   outbox: Outbox;

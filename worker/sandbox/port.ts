@@ -1,5 +1,8 @@
-import type { Outcome } from "../../contract/result.ts";
+import type { Outcome, TaskResult } from "../../contract/result.ts";
 import type { WorkerInfo } from "../../contract/worker.ts";
+import type { Limits } from "./limits.ts";
+
+export type Level = WorkerInfo["sandbox"];
 
 /** One run of a command, with everything it may see. */
 export type Run = {
@@ -10,6 +13,8 @@ export type Run = {
   /** File in the working folder that standard input reads; nothing when absent. */
   stdin?: string;
   timeoutMs?: number;
+  level: Level;
+  limits: Limits;
   /** Takes what the child prints; the child waits while a returned promise is open. */
   output(stream: "stdout" | "stderr", chunk: Buffer): Promise<void> | undefined;
 };
@@ -24,6 +29,7 @@ export type RunEnd = {
   signal?: string;
   reason?: string;
   durationMs: number;
+  usage?: NonNullable<TaskResult["usage"]>;
 };
 
 /** The folders of one task: `work` is its working folder, HOME and TMPDIR lie beside it. */
@@ -40,11 +46,14 @@ export type Slot = {
   run(run: Run, signal: AbortSignal): Promise<RunEnd>;
 };
 
-/** What stands between a job and the machine: one implementation per level. */
+/** What stands between jobs and the machine. */
 export type Sandbox = {
-  readonly level: WorkerInfo["sandbox"];
+  /** What was proven to work here. */
+  readonly measured: Pick<WorkerInfo, "sandbox" | "limits" | "seccomp">;
   readonly slots: readonly Slot[];
-  /** Below here the folders of tasks are made: a place that the slots' users can walk. */
+  /** Below here the folders of tasks are made: a place that the slots' users can walk. Names with a dot in front are the sandbox's own. */
   readonly taskRoot: string;
+  /** Where a task of this level sees its folders. */
+  inside(level: Level, folder: TaskFolder): TaskFolder;
   close(): Promise<void>;
 };

@@ -1,52 +1,12 @@
 import { spawn } from "node:child_process";
 import { chmodSync, lstatSync, mkdirSync } from "node:fs";
-import { rmdir } from "node:fs/promises";
 import { join } from "node:path";
-import { createPipeStock } from "../pipes.ts";
-import { runProcess } from "../process.ts";
-import { takeSlotUsers } from "../slot-users.ts";
-import type { Watchdog } from "../watchdog.ts";
-import type { Sandbox, SlotUser } from "./port.ts";
+import type { SlotUser } from "./port.ts";
 
-type Setting = {
-  state: string;
-  workerId: string;
-  slots: number;
-  graceMs: number;
-  watchdog: Watchdog;
-  notice: (text: string) => void;
-};
-
-/** Plain children: safe from accidents, not from attackers. A root worker still never runs a job as root: each slot gets a user. */
-export async function createPlainSandbox(setting: Setting): Promise<Sandbox> {
-  const pipes = await createPipeStock(join(setting.state, "pipes"), 2 * setting.slots);
-  const host = { pipes, watchdog: setting.watchdog, graceMs: setting.graceMs };
-  const owners = process.getuid?.() === 0 ? takeSlotUsers(setting.slots) : undefined;
-  try {
-    const taskRoot = await findTaskRoot(setting, owners?.users ?? []);
-    return {
-      level: "none",
-      taskRoot,
-      slots: Array.from({ length: setting.slots }, (_, number) => {
-        const user = owners?.users[number];
-        return { number, user, run: (run, signal) => runProcess(host, run, signal, user) };
-      }),
-      async close() {
-        pipes.close();
-        owners?.release();
-        // What holds undelivered outputs stays.
-        await rmdir(taskRoot).catch(() => undefined);
-      },
-    };
-  } catch (error) {
-    pipes.close();
-    owners?.release();
-    throw error;
-  }
-}
+type Setting = { state: string; workerId: string; notice: (text: string) => void };
 
 /** The first place where every slot's user can work, proven by doing so; a folder below /root is closed to them. */
-async function findTaskRoot(setting: Setting, users: readonly SlotUser[]): Promise<string> {
+export async function findTaskRoot(setting: Setting, users: readonly SlotUser[]): Promise<string> {
   const places = [join(setting.state, "tasks")];
   if (users.length > 0) places.push(`/var/tmp/rendt-${setting.workerId}`);
   const problems: string[] = [];

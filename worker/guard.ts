@@ -1,0 +1,119 @@
+import { type DiskUse, diskUse, roomAt } from "./disk-use.ts";
+import { lookAtTree, sharedOutRss, type TreeUse } from "./process-tree.ts";
+import { type Limits, sayBytes } from "./sandbox/limits.ts";
+import type { TaskFolder } from "./sandbox/port.ts";
+
+/** What a task used at most, as far as it was seen. */
+export type Seen = { maxRssBytes?: number; cpuMs?: number; diskBytes?: number };
+
+export type Guard = { readonly seen: Seen; close(): void };
+
+type Post = {
+  /** First process of the task, once it is known. */
+  root: () => number | undefined;
+  folder: TaskFolder;
+  limits: Limits;
+  /** Called once, with the limit in plain words. */
+  hit: (reason: string) => void;
+};
+
+/** Shorter tasks are not looked at. */
+const FIRST_LOOK_MS = 5;
+/** Half a gigabyte of memory is touched in this time. */
+const LIMITED_LOOK_MS = 100;
+const PLAIN_LOOK_MS = 1000;
+/** A full look at the folders even when the file system has lost nothing, as somebody else may have freed as much. */
+const FULL_LOOK_EVERY = 20;
+
+/** Looks at a running task at intervals: what it uses, and whether that is more than it may. Needs /proc. */
+export function startGuard({ root, folder, limits, hit }: Post): Guard {
+  const seen: Seen = {};
+  const longest = isPolled(limits) ? LIMITED_LOOK_MS : PLAIN_LOOK_MS;
+  const disk =
+    limits.diskBytes === undefined && limits.files === undefined ? undefined : createDiskGuard(folder, limits);
+  let closed = false;
+  let pause = FIRST_LOOK_MS;
+  let timer = setTimeout(look, pause);
+
+  function look(): void {
+    lookNow()
+      .then((reason) => {
+        if (closed) return;
+        if (reason !== undefined) return hit(reason);
+        pause = Math.min(longest, pause * 2);
+        timer = setTimeout(look, pause);
+      })
+      .catch((error) => {
+        // A guard that can't see must not let pass.
+        if (!closed) hit(`this worker can't watch the task: ${error instanceof Error ? error.message : error}`);
+      });
+  }
+
+  async function lookNow(): Promise<string | undefined> {
+    const pid = root();
+    const tree: TreeUse = pid === undefined ? { pids: [], rssBytes: 0, cpuMs: 0 } : await lookAtTree(pid);
+    seen.cpuMs = Math.max(seen.cpuMs ?? 0, tree.cpuMs);
+    const reason = (await tooMuchMemory(tree, limits)) ?? tooMuchElse(tree, limits);
+    seen.maxRssBytes = Math.max(seen.maxRssBytes ?? 0, tree.rssBytes);
+    if (reason !== undefined || !disk) return reason;
+    const found = await disk.look(tree.pids);
+    seen.diskBytes = Math.max(seen.diskBytes ?? 0, disk.most());
+    return found;
+  }
+
+  return {
+    seen,
+    close() {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+const isPolled = ({ memoryBytes, diskBytes, files, cpuMs, processes }: Limits): boolean =>
+  [memoryBytes, diskBytes, files, cpuMs, processes].some((limit) => limit !== undefined);
+
+/** The sum of resident sizes counts shared pages twice: only what is still too much when shared out is. */
+async function tooMuchMemory(tree: TreeUse, { memoryBytes }: Limits): Promise<string | undefined> {
+  if (memoryBytes === undefined || tree.rssBytes <= memoryBytes) return undefined;
+  const shared = await sharedOutRss(tree.pids);
+  if (shared !== undefined) tree.rssBytes = shared;
+  return tree.rssBytes > memoryBytes ? `killed: memory ${sayBytes(memoryBytes)}` : undefined;
+}
+
+function tooMuchElse(tree: TreeUse, { cpuMs, processes }: Limits): string | undefined {
+  if (cpuMs !== undefined && tree.cpuMs > cpuMs) return sayCpu(cpuMs);
+  if (processes !== undefined && tree.pids.length > processes) return `killed: ${processes} processes`;
+  return undefined;
+}
+
+export const sayCpu = (cpuMs: number): string => `killed: processor time ${cpuMs / 1000} s`;
+
+/** The file system's room is asked each time, which is cheap; the folders are looked through when it shrank by enough to matter. */
+function createDiskGuard(folder: TaskFolder, { diskBytes, files }: Limits) {
+  const folders = [folder.work, folder.home, folder.tmp];
+  let first: DiskUse | undefined;
+  let looks = 0;
+  let most = 0;
+  return {
+    most: () => most,
+    async look(pids: readonly number[]): Promise<string | undefined> {
+      const room = await roomAt(folder.work);
+      first ??= room;
+      looks += 1;
+      const lost = { bytes: first.bytes - room.bytes, files: first.files - room.files };
+      const shrank =
+        lost.bytes > (diskBytes ?? Number.POSITIVE_INFINITY) / 2 ||
+        lost.files > (files ?? Number.POSITIVE_INFINITY) / 2;
+      if (!shrank && looks % FULL_LOOK_EVERY !== 1) return undefined;
+      const use = await diskUse(folders, pids, {
+        ...(diskBytes !== undefined && { bytes: diskBytes }),
+        ...(files !== undefined && { files }),
+      });
+      most = Math.max(most, use.bytes);
+      if (diskBytes !== undefined && use.bytes > diskBytes) return `killed: disk ${sayBytes(diskBytes)}`;
+      if (files !== undefined && use.files > files) return `killed: ${files} files`;
+      return undefined;
+    },
+  };
+}

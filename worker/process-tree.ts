@@ -1,0 +1,88 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+/** What the processes of a task use now, all together. */
+export type TreeUse = { pids: number[]; rssBytes: number; cpuMs: number };
+
+/** /proc counts in ticks of 10 ms on every system that Node runs on (sysconf _SC_CLK_TCK = 100). */
+const TICK_MS = 10;
+/** A task with hundreds of processes must not hold up a heartbeat. */
+const BREATHE_EVERY = 32;
+
+/** A process and all its descendants, as far as each one's parent still lives: in a PID namespace that is everybody. */
+export async function lookAtTree(root: number): Promise<TreeUse> {
+  const use: TreeUse = { pids: [], rssBytes: 0, cpuMs: 0 };
+  const waiting = [root];
+  for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
+    const fields = statOf(pid);
+    if (!fields) continue;
+    // Fields 14 to 17 and 24 of proc(5); these count from the third.
+    const [user = 0, system = 0, childrenUser = 0, childrenSystem = 0] = fields.slice(11, 15).map(Number);
+    use.pids.push(pid);
+    use.cpuMs += (user + system + childrenUser + childrenSystem) * TICK_MS;
+    use.rssBytes += Number(fields[21]) * pageBytes();
+    waiting.push(...childrenOf(pid));
+    if (use.pids.length % BREATHE_EVERY === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return use;
+}
+
+/** As the sum of resident sizes, but with pages that processes share counted once; slower, and for our own processes only. */
+export async function sharedOutRss(pids: readonly number[]): Promise<number | undefined> {
+  let sum = 0;
+  for (const pid of pids) {
+    const text = readText(`/proc/${pid}/smaps_rollup`);
+    if (text === undefined) continue;
+    const line = /^Pss:\s+(\d+) kB$/m.exec(text);
+    // Not ours to read: empty.
+    if (!line) return undefined;
+    sum += Number(line[1]) * 1024;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return sum;
+}
+
+/** Processor time of all children of this program that have ended, in ms, theirs included. Undefined without /proc. */
+export function cpuOfEndedChildren(): number | undefined {
+  const fields = statOf("self");
+  return fields && (Number(fields[13]) + Number(fields[14])) * TICK_MS;
+}
+
+/** Fields from the third on: the second, the program's name, may hold anything, but ends at the last bracket. */
+function statOf(pid: number | "self"): string[] | undefined {
+  const text = readText(`/proc/${pid}/stat`);
+  return text?.slice(text.lastIndexOf(")") + 2).split(" ");
+}
+
+/** Every thread has children of its own. */
+function childrenOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
+      const text = readText(`/proc/${pid}/task/${thread}/children`);
+      return text ? text.trim().split(" ").filter(Boolean).map(Number) : [];
+    });
+  } catch {
+    return [];
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    // Gone in the meantime, or no /proc here (macOS).
+    return undefined;
+  }
+}
+
+const AT_PAGESZ = 6n;
+let knownPageBytes: number | undefined;
+
+/** Linux on arm64 may have pages of 16 or 64 KiB; the kernel tells each program in its auxiliary vector. */
+function pageBytes(): number {
+  if (knownPageBytes !== undefined) return knownPageBytes;
+  const vector = readFileSync("/proc/self/auxv");
+  for (let at = 0; at + 16 <= vector.length; at += 16)
+    if (vector.readBigUInt64LE(at) === AT_PAGESZ) knownPageBytes = Number(vector.readBigUInt64LE(at + 8));
+  knownPageBytes ??= 4096;
+  return knownPageBytes;
+}
