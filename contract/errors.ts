@@ -68,6 +68,21 @@ export const ERRORS = {
   token_expired: { status: 401, retryable: false, hint: "ask the operator for a new token" },
   token_revoked: { status: 401, retryable: false, hint: "ask the operator for a new token" },
   wrong_role: { status: 403, retryable: false, hint: "use a token of the role that the message names" },
+  out_of_scope: {
+    status: 403,
+    retryable: false,
+    hint: "use a token whose scopes allow it: `rendt token list` shows them",
+  },
+  bad_code: {
+    status: 403,
+    retryable: false,
+    hint: "ask the operator for a fresh one (`rendt enroll create`): codes are good for minutes, and for as many uses as they were made for",
+  },
+  quota_exceeded: {
+    status: 403,
+    retryable: false,
+    hint: "wait until jobs end, or remove some; `rendt account show` tells what is used, and an admin can raise the quota",
+  },
   grant_refused: {
     status: 403,
     retryable: true,

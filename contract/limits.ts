@@ -53,6 +53,15 @@ export const MAX_BLOB_BYTES = MAX_PARTS * 512 * 1024 * 1024;
 /** How long a grant is good: long enough for one transfer to start, short because nothing can take it back. */
 export const GRANT_MS = 30 * 60_000;
 
+/** How long a token is good that somebody made; only the first ones of a server have no end. */
+export const DEFAULT_TOKEN_MS = 90 * 86_400_000;
+export const MAX_TOKEN_MS = 3650 * 86_400_000;
+/** Enrolment codes are read out and typed: they are good for minutes. */
+export const MAX_CODE_MS = 10 * 60_000;
+export const MAX_CODE_USES = 1000;
+export const DEFAULT_LINK_MS = 7 * 86_400_000;
+export const MAX_LINK_MS = 365 * 86_400_000;
+
 export const MAX_WAIT_MS = 25_000;
 
 /** Lease spans of lifecycle.md, rule 2. */

@@ -1,5 +1,28 @@
 import * as z from "zod";
-import { type Role, whoamiAnswer } from "./account.ts";
+import {
+  accountView,
+  auditAnswer,
+  auditRequest,
+  changeAccountRequest,
+  createAccountRequest,
+  createCodeAnswer,
+  createCodeRequest,
+  createTokenRequest,
+  enrollRequest,
+  linkAnswer,
+  linkRequest,
+  listAccountsAnswer,
+  listAccountsRequest,
+  listTokensAnswer,
+  listTokensRequest,
+  newTokenAnswer,
+  type Role,
+  revokeTokenRequest,
+  rotateTokenRequest,
+  showAccountAnswer,
+  tokenView,
+  whoamiAnswer,
+} from "./account.ts";
 import type { ErrorCode } from "./errors.ts";
 import { completeUploadRequest, grantsAnswer, grantsRequest } from "./grant.ts";
 import {
@@ -28,10 +51,13 @@ import {
   claimRequest,
   finishAnswer,
   finishRequest,
+  listWorkersAnswer,
+  listWorkersRequest,
   registerAnswer,
   registerRequest,
   renewAnswer,
   renewRequest,
+  workerView,
 } from "./worker.ts";
 
 export type Operation = {
@@ -40,6 +66,8 @@ export type Operation = {
   path: string;
   /** Who may call it; empty: anybody. */
   roles: readonly Role[];
+  /** The holder of a link to one job may call it, too, for that job. */
+  byLink?: true;
   summary: string;
   request: z.ZodObject;
   answer: z.ZodType;
@@ -52,6 +80,8 @@ export type Operation = {
 const none = z.strictObject({});
 const submitters = ["submitter", "admin"] as const;
 const workers = ["worker"] as const;
+const admins = ["admin"] as const;
+const anybody = ["submitter", "admin", "worker"] as const;
 
 /** The HTTP contract: server, client, OpenAPI, docs and tests all read this table. */
 export const OPERATIONS = {
@@ -100,6 +130,7 @@ export const OPERATIONS = {
     method: "POST",
     path: "/v1/grants",
     roles: ["submitter", "admin", "worker"],
+    byLink: true,
     summary: "Ask for permission tokens: presigned uploads and downloads",
     request: grantsRequest,
     answer: grantsAnswer,
@@ -120,6 +151,7 @@ export const OPERATIONS = {
     method: "POST",
     path: "/v1/jobs/get",
     roles: submitters,
+    byLink: true,
     summary: "Look at jobs by id, or wait for them",
     request: getRequest,
     answer: getAnswer,
@@ -140,6 +172,7 @@ export const OPERATIONS = {
     method: "GET",
     path: "/v1/jobs/:id",
     roles: submitters,
+    byLink: true,
     summary: "Show one job whole: spec and history",
     request: none,
     answer: showAnswer,
@@ -150,6 +183,7 @@ export const OPERATIONS = {
     method: "GET",
     path: "/v1/jobs/:id/outputs",
     roles: submitters,
+    byLink: true,
     summary: "List results and outputs of tasks, with download grants",
     request: outputsRequest,
     answer: outputsAnswer,
@@ -160,6 +194,7 @@ export const OPERATIONS = {
     method: "GET",
     path: "/v1/jobs/:id/logs",
     roles: submitters,
+    byLink: true,
     summary: "Read what a task prints",
     request: logsRequest,
     answer: logsAnswer,
@@ -210,6 +245,16 @@ export const OPERATIONS = {
     summary: "Say why a job waits, worker by worker",
     request: none,
     answer: explainAnswer,
+    errors: ["not_found"],
+    repeatable: true,
+  },
+  link: {
+    method: "POST",
+    path: "/v1/jobs/:id/link",
+    roles: submitters,
+    summary: "Make a link by which others may read this one job, or take all links to it back",
+    request: linkRequest,
+    answer: linkAnswer,
     errors: ["not_found"],
     repeatable: true,
   },
@@ -272,6 +317,149 @@ export const OPERATIONS = {
     request: appendLogRequest,
     answer: appendLogAnswer,
     errors: ["lease_lost"],
+    repeatable: true,
+  },
+
+  listWorkers: {
+    method: "GET",
+    path: "/v1/workers",
+    roles: submitters,
+    summary: "List the workers of an account, or (admins) of all",
+    request: listWorkersRequest,
+    answer: listWorkersAnswer,
+    errors: ["not_found"],
+    repeatable: true,
+  },
+  showWorker: {
+    method: "GET",
+    path: "/v1/workers/:id",
+    roles: submitters,
+    summary: "Show one worker",
+    request: none,
+    answer: workerView,
+    errors: ["not_found"],
+    repeatable: true,
+  },
+  removeWorker: {
+    method: "DELETE",
+    path: "/v1/workers/:id",
+    roles: submitters,
+    summary: "Forget a worker; while its token is good it may register again",
+    request: none,
+    answer: z.looseObject({ id: z.string() }),
+    errors: ["not_found"],
+    repeatable: true,
+  },
+
+  createAccount: {
+    method: "POST",
+    path: "/v1/accounts",
+    roles: admins,
+    summary: "Create an account",
+    request: createAccountRequest,
+    answer: accountView,
+    errors: ["id_taken"],
+    repeatable: false,
+  },
+  listAccounts: {
+    method: "GET",
+    path: "/v1/accounts",
+    roles: admins,
+    summary: "List accounts, newest first",
+    request: listAccountsRequest,
+    answer: listAccountsAnswer,
+    errors: [],
+    repeatable: true,
+  },
+  showAccount: {
+    method: "GET",
+    path: "/v1/accounts/:id",
+    roles: submitters,
+    summary: "Show an account: its quotas and what is used of them; submitters see their own",
+    request: none,
+    answer: showAccountAnswer,
+    errors: ["not_found"],
+    repeatable: true,
+  },
+  changeAccount: {
+    method: "POST",
+    path: "/v1/accounts/:id",
+    roles: admins,
+    summary: "Change the quotas of an account",
+    request: changeAccountRequest,
+    answer: accountView,
+    errors: ["not_found"],
+    repeatable: true,
+  },
+  createToken: {
+    method: "POST",
+    path: "/v1/tokens",
+    roles: admins,
+    summary: "Make a token; the answer alone holds its text",
+    request: createTokenRequest,
+    answer: newTokenAnswer,
+    errors: ["not_found"],
+    repeatable: false,
+  },
+  listTokens: {
+    method: "GET",
+    path: "/v1/tokens",
+    roles: submitters,
+    summary: "List tokens, newest first; submitters see those of their own account",
+    request: listTokensRequest,
+    answer: listTokensAnswer,
+    errors: ["not_found"],
+    repeatable: true,
+  },
+  revokeToken: {
+    method: "POST",
+    path: "/v1/tokens/revoke",
+    roles: anybody,
+    summary: "Revoke a token; only admins revoke another than the one they use",
+    request: revokeTokenRequest,
+    answer: tokenView,
+    errors: ["not_found"],
+    repeatable: true,
+  },
+  rotateToken: {
+    method: "POST",
+    path: "/v1/tokens/rotate",
+    roles: anybody,
+    summary:
+      "Make a token that takes the place of another, which goes on for a while; only admins rotate another than the one they use",
+    request: rotateTokenRequest,
+    answer: newTokenAnswer,
+    errors: ["not_found", "token_expired", "token_revoked"],
+    repeatable: false,
+  },
+  createCode: {
+    method: "POST",
+    path: "/v1/codes",
+    roles: admins,
+    summary: "Make an enrolment code, which a new worker or user swaps for a token",
+    request: createCodeRequest,
+    answer: createCodeAnswer,
+    errors: ["not_found"],
+    repeatable: false,
+  },
+  enroll: {
+    method: "POST",
+    path: "/v1/enroll",
+    roles: [],
+    summary: "Swap an enrolment code for a token",
+    request: enrollRequest,
+    answer: newTokenAnswer,
+    errors: ["bad_code", "rate_limited"],
+    repeatable: false,
+  },
+  audit: {
+    method: "GET",
+    path: "/v1/audit",
+    roles: admins,
+    summary: "List what was done to accounts, tokens, codes and workers, newest first",
+    request: auditRequest,
+    answer: auditAnswer,
+    errors: [],
     repeatable: true,
   },
 } as const satisfies Record<string, Operation>;

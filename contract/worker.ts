@@ -1,7 +1,15 @@
 import * as z from "zod";
+import { accountId } from "./account.ts";
 import { grant } from "./grant.ts";
 import { jobId, jobSpec, sandboxLevel } from "./job.ts";
-import { MAX_HOLD_MS, MAX_LEASE_TASKS, MAX_LEASES_PER_REQUEST, MAX_LOG_CHUNK_BYTES, MAX_WAIT_MS } from "./limits.ts";
+import {
+  MAX_HOLD_MS,
+  MAX_LEASE_TASKS,
+  MAX_LEASES_PER_REQUEST,
+  MAX_LIST_ITEMS,
+  MAX_LOG_CHUNK_BYTES,
+  MAX_WAIT_MS,
+} from "./limits.ts";
 import { taskResult } from "./result.ts";
 
 export const workerId = z.string().regex(/^w[0-9a-hjkmnp-tv-z]{12}$/, "a worker id: w and 12 base32 characters");
@@ -33,6 +41,28 @@ export const registerAnswer = z.looseObject({
   serverTime: z.int(),
   renewEveryMs: z.int(),
 });
+
+export const workerView = z.looseObject({
+  id: z.string(),
+  account: z.string(),
+  name: z.string(),
+  slots: z.int(),
+  version: z.string(),
+  os: z.string(),
+  arch: z.string(),
+  cpus: z.int(),
+  memoryBytes: z.int(),
+  sandbox: z.string(),
+  registeredAt: z.int(),
+  lastSeenAt: z.int(),
+});
+export type WorkerView = z.infer<typeof workerView>;
+export const listWorkersRequest = z.strictObject({
+  account: accountId.optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_LIST_ITEMS).default(50),
+  cursor: z.string().optional(),
+});
+export const listWorkersAnswer = z.looseObject({ items: z.array(workerView), next: z.string().optional() });
 
 /** A claim on consecutive tasks of one job. The id is the fence: everything done for these tasks names it. */
 export const lease = z.looseObject({

@@ -2,14 +2,14 @@ import { Hono } from "hono";
 import { handle, type LambdaContext, type LambdaEvent } from "hono/aws-lambda";
 import * as z from "zod";
 import type { World } from "./actions/call.ts";
-import { firstStart } from "./actions/first-start.ts";
+import { firstAdmin } from "./actions/first-admin.ts";
 import { log, logRequests } from "./api/log.ts";
 import { openWorld } from "./api/world.ts";
 import { createApp } from "./app.ts";
 import { readConfig } from "./config.ts";
 
 /** An invocation by IAM instead of by the Function URL. Whoever may do that may do anything with this stack. */
-const direct = z.strictObject({ rendt: z.literal("first-admin") });
+const direct = z.strictObject({ rendt: z.literal("first-admin"), another: z.boolean().optional() });
 
 type Answer = (event: LambdaEvent, context?: LambdaContext) => Promise<unknown>;
 
@@ -39,8 +39,8 @@ const isRequest = (event: unknown): event is LambdaEvent =>
 
 /** The other door: `rendt login --stack` asks for the first admin with the deployer's own AWS credentials. */
 async function command(world: World, event: unknown): Promise<unknown> {
-  const { rendt } = direct.parse(event);
-  const first = await firstStart(world);
+  const { rendt, another } = direct.parse(event);
+  const first = await firstAdmin(world, { by: "iam", another });
   log("info", "command", { rendt, made: first !== undefined });
   return first ?? null;
 }

@@ -4,8 +4,9 @@ import { PROTOCOL_VERSION } from "../contract/limits.ts";
 import { OPERATIONS, type Operation, type OperationName } from "../contract/operations.ts";
 import type { Call, World } from "./actions/call.ts";
 import { base32 } from "./actions/ids.ts";
-import { createAuth, TOKEN_IN_URL } from "./auth.ts";
+import { createAuth, type Known, TOKEN_IN_URL } from "./auth.ts";
 import { createOpenApi } from "./openapi.ts";
+import { accessHandlers } from "./routes/access.ts";
 import { grantHandlers } from "./routes/grants.ts";
 import type { Handlers } from "./routes/handler.ts";
 import { jobHandlers } from "./routes/jobs.ts";
@@ -22,6 +23,7 @@ export const HANDLERS: Handlers<OperationName> = {
   ...grantHandlers,
   ...leaseHandlers,
   ...workerHandlers,
+  ...accessHandlers,
 };
 
 /** What running work needs to end well; revoked tokens and outdated programs may still do it. */
@@ -62,7 +64,7 @@ export function createApp(world: World): Hono {
     const call: Call = { world, who: NOBODY, gone: () => raw.signal, mayClaim: !outdated };
     if (operation.roles.length > 0) {
       const known = await authenticate(raw.headers.get("authorization"));
-      checkRole(name, known.who.role);
+      checkRole(name, known);
       if (known.revoked && !ENDS_WORK.has(name)) {
         throw new RendtError("token_revoked", `token ${known.who.token} was revoked`);
       }
@@ -111,11 +113,14 @@ function trace(error: unknown): string {
 /** Stands in where an operation asks for no token; its handler is not told of it. */
 const NOBODY: Call["who"] = { account: "", role: "worker", token: "" };
 
-function checkRole(name: OperationName, role: Call["who"]["role"]): void {
-  const roles: Operation["roles"] = OPERATIONS[name].roles;
-  if (!roles.includes(role)) {
-    const message = `'${name}' needs a token of the role ${roles.join(" or ")}; this one is of the role ${role}`;
-    throw new RendtError("wrong_role", message, { details: { role, needed: roles } });
+function checkRole(name: OperationName, { who }: Known): void {
+  const { roles, byLink }: Operation = OPERATIONS[name];
+  if (who.job !== undefined && !byLink) {
+    throw new RendtError("wrong_role", `'${name}' needs a token; this is a link, which only reads job ${who.job}`);
+  }
+  if (!roles.includes(who.role)) {
+    const message = `'${name}' needs a token of the role ${roles.join(" or ")}; this one is of the role ${who.role}`;
+    throw new RendtError("wrong_role", message, { details: { role: who.role, needed: roles } });
   }
 }
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
 import { DEFAULT_KEEP_MS } from "../contract/limits.ts";
 import { createWorld } from "./actions/call.ts";
-import { type FirstTokens, firstStart } from "./actions/first-start.ts";
+import { type FirstTokens, firstAdmin } from "./actions/first-admin.ts";
 import { createSweep } from "./actions/sweep.ts";
 import { createApp } from "./app.ts";
 import { createDiskBlobs, type DiskBlobs } from "./blobs/disk.ts";
@@ -85,7 +85,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
       version: RENDT_VERSION,
       sweepPeriodMs: SWEEP_MS,
     });
-    const first = await firstStart(world);
+    const first = await firstAdmin(world, { by: "first start" });
 
     const onError = (error: unknown) =>
       log("error", "unforeseen error", { error: error instanceof Error ? error.stack : String(error) });

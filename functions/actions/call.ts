@@ -1,5 +1,7 @@
-import type { Principal } from "../../contract/account.ts";
+import type { Principal, Quotas } from "../../contract/account.ts";
 import type { Deps } from "../deps.ts";
+import type { TokenRecord } from "../domain/records.ts";
+import { createGuesses, type Guesses } from "./guesses.ts";
 import { createSightings, type Sightings } from "./sightings.ts";
 import { createSpecs, type Specs } from "./spec.ts";
 
@@ -13,6 +15,12 @@ export type World = Deps & {
   pace: Map<string, number>;
   /** Leases whose worker knows that they are watched. */
   told: Set<string>;
+  /** Tokens that were looked up lately, by id. */
+  tokens: Map<string, { token: TokenRecord; until: number }>;
+  /** Quotas of accounts, likewise. */
+  quotas: Map<string, { quotas: Quotas; readAt: number }>;
+  /** Wrong enrolment codes that came lately. */
+  guesses: Guesses;
 };
 
 export const createWorld = (deps: Deps): World => ({
@@ -22,6 +30,9 @@ export const createWorld = (deps: Deps): World => ({
   busy: new Set(),
   pace: new Map(),
   told: new Set(),
+  tokens: new Map(),
+  quotas: new Map(),
+  guesses: createGuesses(),
 });
 
 /** One request as an action sees it: the world, who asks, and whether they are still there. */

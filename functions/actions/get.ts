@@ -3,6 +3,7 @@ import { isFinal } from "../domain/job.ts";
 import type { Job } from "../domain/records.ts";
 import { mapAtMost } from "./at-most.ts";
 import type { Call, World } from "./call.ts";
+import { isOwn } from "./own-job.ts";
 import { viewJob } from "./view.ts";
 import { lookUntil } from "./waiting.ts";
 
@@ -23,7 +24,7 @@ export async function get(call: Call, request: ParsedRequestOf<"get">): Promise<
 
   const { value, enough } = await lookUntil(call, { topics, waitMs: wait, restMs: () => restMs }, async () => {
     const found = await world.store.get("job", ids);
-    const jobs = found.map((job) => (job?.owner === who.account ? job : undefined));
+    const jobs = found.map((job) => (job && isOwn(job, who) ? job : undefined));
     if (until === "changed") {
       if (jobs.some((job) => job && job.slices > 1)) restMs = ARRAY_REST_MS;
       const items = await viewAll(world, ids, jobs);

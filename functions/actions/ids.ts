@@ -19,7 +19,10 @@ export function base32(bytes: Uint8Array, length: number): string {
   return text;
 }
 
+/** What a person typed as base32: capitals, and letters that Crockford reads as digits. */
+export const readBase32 = (text: string): string => text.toLowerCase().replaceAll("o", "0").replaceAll(/[il]/g, "1");
+
 /** A new id: its prefix and 60 random bits, the form of contract/job.ts and contract/worker.ts. */
-export function newId(prefix: "j" | "w" | "t", random: (bytes: number) => Uint8Array): string {
+export function newId(prefix: "a" | "j" | "w" | "t", random: (bytes: number) => Uint8Array): string {
   return prefix + base32(random(8), 12);
 }

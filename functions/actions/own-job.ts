@@ -9,7 +9,11 @@ export async function ownJob(world: World, who: Principal, id: string): Promise<
   return assertOwn(job, who, id);
 }
 
+/** Of one's account; of all its jobs a link names just one. */
+export const isOwn = (job: Job, who: Principal): boolean =>
+  job.owner === who.account && (who.job === undefined || who.job === job.id);
+
 export function assertOwn(job: Job | undefined, who: Principal, id: string): Job {
-  if (job?.owner === who.account) return job;
+  if (job && isOwn(job, who)) return job;
   throw new RendtError("not_found", `account ${who.account} has no job ${JSON.stringify(id)}`);
 }

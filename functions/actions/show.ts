@@ -17,7 +17,9 @@ export async function show({ world, who }: Call, { id }: ParsedRequestOf<"show">
   const done = await Promise.all(slices.map((slice) => allDone(world.store, slice)));
   const events = [...milestones(job, view.status), ...slices.flatMap((slice, at) => eventsOf(slice, done[at] ?? []))];
   events.sort((a, b) => a.at - b.at);
-  return { job: view, spec, history: events.slice(-MOST_EVENTS) };
+  const { env: _, ...withoutEnvironment } = spec;
+  // An environment often holds secrets, and whoever passes a link on thinks of results.
+  return { job: view, spec: who.job === undefined ? spec : withoutEnvironment, history: events.slice(-MOST_EVENTS) };
 }
 
 function milestones({ times }: Job, status: string): JobEvent[] {

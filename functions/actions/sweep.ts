@@ -6,6 +6,7 @@ import type { DueKey, SliceKey } from "../store/port.ts";
 import { applyToJob, applyToSlice } from "./apply.ts";
 import { mapAtMost } from "./at-most.ts";
 import type { World } from "./call.ts";
+import { removeOldCode } from "./codes.ts";
 import { finishCancel, finishRelease, finishRetry } from "./resume.ts";
 import { purge, removeJob } from "./rm.ts";
 
@@ -62,6 +63,7 @@ async function sweepDue(world: World, plan: SweepPlan): Promise<void> {
 
 async function sweepOne(world: World, { kind, id }: DueKey, plan: SweepPlan): Promise<void> {
   if (kind === "tombstone") return sweepTombstone(world, id, plan.now);
+  if (kind === "code") return removeOldCode(world, id, plan.now);
   if (kind === "slice") return expire(world, readSliceId(id), plan);
   const [job] = await world.store.get("job", [id]);
   if (!job) return;

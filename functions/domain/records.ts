@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { role } from "../../contract/account.ts";
+import { quotas, role, scopes } from "../../contract/account.ts";
 import { sandboxLevel } from "../../contract/job.ts";
 import { limitsKind } from "../../contract/worker.ts";
 
@@ -39,6 +39,8 @@ export const liveLease = z.strictObject({
   expiresAt: ms,
   renewed: z.boolean(),
   phase: z.enum(["executing", "delivering"]),
+  /** Its tasks stand in their account's counter of running tasks. */
+  counted: z.boolean().optional(),
   /** The longer first span that the claim asked for. */
   holdMs: z.int().optional(),
   /** Not to be spawned before a renewal was acknowledged (rule 8). */
@@ -165,6 +167,10 @@ export const job = z.strictObject({
   order: z.int(),
   keepMs: z.int(),
   watch: z.boolean().optional(),
+  /** What of it stands in the counters of an account with quotas, to be taken off again at its end and at its removal. */
+  booked: z.strictObject({ tasks: z.int().optional(), bytes: z.int().optional() }).optional(),
+  /** Counts up when all links to it are taken back. */
+  links: z.int().optional(),
   times: z.strictObject({ createdAt: ms, releasedAt: ms.optional(), startedAt: ms.optional(), endedAt: ms.optional() }),
   only: onlySlice.optional(),
   /** Of a job of several slices. */
@@ -205,7 +211,18 @@ export const worker = z.strictObject({
 });
 export type WorkerRecord = z.infer<typeof worker>;
 
-/** A token, found by the SHA-256 of its text; the text itself is never stored. */
+/** Whoever holds tokens. An account without a record (one that is older than records of accounts) has no quotas. */
+export const account = z.strictObject({
+  v: z.literal(1),
+  id: z.string(),
+  version,
+  note: z.string().optional(),
+  createdAt: ms,
+  quotas,
+});
+export type AccountRecord = z.infer<typeof account>;
+
+/** A token, found by the id in its text. Of the text itself only the SHA-256 is stored. */
 export const token = z.strictObject({
   v: z.literal(1),
   id: z.string(),
@@ -213,11 +230,47 @@ export const token = z.strictObject({
   account: z.string(),
   version,
   role,
+  note: z.string().optional(),
+  scopes: scopes.optional(),
   createdAt: ms,
   expiresAt: ms.optional(),
   revokedAt: ms.optional(),
+  /** Begin of the day (UTC) on which it was last used: written once a day. */
+  usedOn: ms.optional(),
 });
 export type TokenRecord = z.infer<typeof token>;
+
+/** An enrolment code, found by the SHA-256 of its text: so many tokens of this kind may still be had for it. */
+export const code = z.strictObject({
+  v: z.literal(1),
+  id: z.string(),
+  version,
+  account: z.string(),
+  role,
+  note: z.string().optional(),
+  scopes: scopes.optional(),
+  uses: z.int(),
+  /** How long a token that it is swapped for is good. */
+  tokenMs: z.int(),
+  createdAt: ms,
+  wakeAt: ms,
+});
+export type CodeRecord = z.infer<typeof code>;
+
+/** What somebody did to accounts, tokens, codes and workers; written together with the deed, never changed. */
+export const audit = z.strictObject({
+  v: z.literal(1),
+  id: z.string(),
+  version,
+  at: ms,
+  /** Who: an account and its token; or a code, or `iam` and `first start` for what needed no token. */
+  account: z.string(),
+  by: z.string(),
+  what: z.string(),
+  target: z.string(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+export type AuditRecord = z.infer<typeof audit>;
 
 /** What the sweep remembers (lifecycle.md, rules 1 and 4). */
 export const sweepState = z.strictObject({
@@ -233,7 +286,18 @@ export type SweepState = z.infer<typeof sweepState>;
 /** What this server alone knows, where it has no file to keep it in: the cloud's Lambdas share it through the store. */
 export const secret = z.strictObject({ v: z.literal(1), id: z.literal("secret"), version, hex: z.string() });
 
-/** A slice's id is `<job>.<number>`, a token's the SHA-256 of its text, all others' their own. */
-export const RECORDS = { job, slice, tombstone, worker, token, sweep: sweepState, secret } as const;
+/** A slice's id is `<job>.<number>`, all others' their own. */
+export const RECORDS = {
+  job,
+  slice,
+  tombstone,
+  worker,
+  account,
+  token,
+  code,
+  audit,
+  sweep: sweepState,
+  secret,
+} as const;
 export type Kind = keyof typeof RECORDS;
 export type RecordOf<K extends Kind> = z.infer<(typeof RECORDS)[K]>;

@@ -2,6 +2,7 @@ import { cancel } from "../actions/cancel.ts";
 import { create } from "../actions/create.ts";
 import { explain } from "../actions/explain.ts";
 import { get } from "../actions/get.ts";
+import { link } from "../actions/link.ts";
 import { list } from "../actions/list.ts";
 import { logs } from "../actions/logs.ts";
 import { outputs } from "../actions/outputs.ts";
@@ -12,5 +13,5 @@ import { show } from "../actions/show.ts";
 import type { Handlers } from "./handler.ts";
 
 export const jobHandlers: Handlers<
-  "create" | "release" | "get" | "list" | "show" | "outputs" | "logs" | "cancel" | "retry" | "rm" | "explain"
-> = { create, release, get, list, show, outputs, logs, cancel, retry, rm, explain };
+  "create" | "release" | "get" | "list" | "show" | "outputs" | "logs" | "cancel" | "retry" | "rm" | "explain" | "link"
+> = { create, release, get, list, show, outputs, logs, cancel, retry, rm, explain, link };

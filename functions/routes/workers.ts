@@ -1,5 +1,12 @@
 import { available } from "../actions/available.ts";
 import { register } from "../actions/register.ts";
+import { listWorkers, removeWorker, showWorker } from "../actions/workers.ts";
 import type { Handlers } from "./handler.ts";
 
-export const workerHandlers: Handlers<"register" | "available"> = { register, available };
+export const workerHandlers: Handlers<"register" | "available" | "listWorkers" | "showWorker" | "removeWorker"> = {
+  register,
+  available,
+  listWorkers,
+  showWorker,
+  removeWorker,
+};

@@ -1,7 +1,7 @@
 import { ConditionalCheckFailedException, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { assertBooking } from "./account.ts";
-import { accountKey, parts } from "./dynamo-items.ts";
-import type { Reach } from "./dynamo-read.ts";
+import { accountKey, counterKey, parts } from "./dynamo-items.ts";
+import { getItems, type Reach } from "./dynamo-read.ts";
 import { persist } from "./dynamo-send.ts";
 import type { Store } from "./port.ts";
 
@@ -15,11 +15,20 @@ const MAX_REMEMBERED = 10_000;
  *   idle  │         ahead          │  beyond
  *   begin = now   begin = its own    begin = top
  */
-export function createAccounts({ client, table }: Reach): Pick<Store, "reserve"> {
+export function createAccounts({ client, table }: Reach): Pick<Store, "reserve" | "counts"> {
   /** Where accounts stood last, so that the update that fits is tried first: one that fails costs as much as one that does not. */
   const stood = new Map<string, number>();
 
   return {
+    async counts(account, names) {
+      const items = await getItems(
+        { client, table },
+        names.map((name) => counterKey(account, name)),
+      );
+      const amounts = new Map(items.map((item) => parts.counter.parse(item)).map(({ sk, amount }) => [sk, amount]));
+      return names.map((name) => amounts.get(name) ?? 0);
+    },
+
     async reserve(account, want) {
       assertBooking(account, want);
       const { costMs, now, maxLeadMs } = want;

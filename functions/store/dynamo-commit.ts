@@ -6,22 +6,42 @@ import {
   PutItemCommand,
   type TransactWriteItem,
   TransactWriteItemsCommand,
+  type Update,
 } from "@aws-sdk/client-dynamodb";
-import { parts, recordItem, recordKey } from "./dynamo-items.ts";
+import { counterKey, parts, recordItem, recordKey } from "./dynamo-items.ts";
 import { getItems, type Reach } from "./dynamo-read.ts";
-import { isConditionFailure, persist, wasRepeated } from "./dynamo-send.ts";
-import type { Write } from "./record.ts";
+import { failedConditions, isConditionFailure, persist, wasRepeated } from "./dynamo-send.ts";
+import type { Count } from "./port.ts";
+import { overQuota, type Write } from "./record.ts";
 
 type Answer = "ok" | "conflict";
 
 /** One write is one conditional request, several are one transaction. */
-export async function commitWrites(reach: Reach, writes: readonly Write[]): Promise<Answer> {
+export async function commitWrites(
+  reach: Reach,
+  { writes, counts }: { writes: readonly Write[]; counts: readonly Count[] },
+): Promise<Answer> {
   const [only, ...others] = writes;
-  if (only && others.length === 0) return commitOne(reach, only);
-  const items = writes.map((write) => transactItem(reach.table, write));
+  if (only && others.length === 0 && counts.length === 0) return commitOne(reach, only);
+  const items = [
+    ...writes.map((write) => transactItem(reach.table, write)),
+    ...counts.map((count) => ({ Update: addition(reach.table, count) })),
+  ];
   // The token makes a repetition of the same request, by the SDK or by us, the same transaction for ten minutes.
   const transaction = new TransactWriteItemsCommand({ TransactItems: items, ClientRequestToken: randomUUID() });
-  return persist(() => conditional(() => reach.client.send(transaction)));
+  return persist(async () => {
+    try {
+      await reach.client.send(transaction);
+      return "ok";
+    } catch (cause) {
+      const failed = failedConditions(cause);
+      if (failed.length === 0) throw cause;
+      // A record that is not as expected may be one that was counted already: only the caller can tell, by reading it.
+      if (failed.some((at) => at < writes.length)) return "conflict";
+      const [full] = failed.flatMap((at) => counts[at - writes.length] ?? []);
+      throw full ? overQuota(full) : cause;
+    }
+  });
 }
 
 async function commitOne(reach: Reach, write: Write): Promise<Answer> {
@@ -71,6 +91,21 @@ function sendOne(client: DynamoDBClient, TableName: string, { kind, id, expect, 
     return client.send(new DeleteItemCommand({ TableName, Key: recordKey(kind, id), ...condition(expect) }));
   }
   return client.send(new PutItemCommand({ TableName, Item: recordItem(kind, id, put), ...condition(expect) }));
+}
+
+function addition(TableName: string, { account, count, add, most }: Count): Update {
+  const Key = counterKey(account, count);
+  const names = { "#amount": "amount" };
+  const values = { ":add": { N: String(add) } };
+  const update = { TableName, Key, UpdateExpression: "ADD #amount :add", ExpressionAttributeNames: names };
+  if (most === undefined) return { ...update, ExpressionAttributeValues: values };
+  const room = most - add;
+  return {
+    ...update,
+    // An absent counter is 0.
+    ConditionExpression: room >= 0 ? "attribute_not_exists(#amount) OR #amount <= :room" : "#amount <= :room",
+    ExpressionAttributeValues: { ...values, ":room": { N: String(room) } },
+  };
 }
 
 function transactItem(TableName: string, { kind, id, expect, put }: Write): TransactWriteItem {

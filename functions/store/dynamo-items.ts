@@ -14,7 +14,9 @@ export const key = (pk: string, sk: string): Key => ({ pk: { S: pk }, sk: { S: s
 
 /** A partition of its own for each record: no job, however wide, is one hot key. */
 export const recordKey = (kind: Kind, id: string): Key => key(`${kind}#${id}`, "#");
-export const accountKey = (account: string): Key => key(`account#${account}`, "#");
+export const accountKey = (account: string): Key => key(`time#${account}`, "#");
+/** A counter is an item of its own: one that is hot does not hold up the others. */
+export const counterKey = (account: string, name: string): Key => key(`counter#${account}`, name);
 
 export const documentsOf = (job: string): string => `documents#${job}`;
 export const chunksOf = (stream: string): string => `chunks#${stream}`;
@@ -51,6 +53,7 @@ export const parts = {
   chunk: z.object({ sk: text.transform(Number), data: bytes }),
   entry: z.object({ sk: text, seen: number }),
   account: z.object({ virtualTime: number }),
+  counter: z.object({ sk: text, amount: number }),
 };
 
 function duePartition(due: string): string {

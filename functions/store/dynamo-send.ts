@@ -29,12 +29,13 @@ export async function persist<T>(attempt: () => Promise<T | "again">): Promise<T
   throw new RendtError("unavailable", "DynamoDB is busy with the same records", { retryAfterMs: RETRY_AFTER_MS });
 }
 
-/** Whether a condition did not hold: of a single write, or of any part of a transaction. */
-export function isConditionFailure(cause: unknown): boolean {
-  if (cause instanceof TransactionCanceledException) {
-    return (cause.CancellationReasons ?? []).some((reason) => reason.Code === "ConditionalCheckFailed");
-  }
-  return cause instanceof ConditionalCheckFailedException;
+/** Whether the condition of a single write did not hold. */
+export const isConditionFailure = (cause: unknown): boolean => cause instanceof ConditionalCheckFailedException;
+
+/** Which parts of a transaction had a condition that did not hold, by their places; none when it failed for another reason. */
+export function failedConditions(cause: unknown): number[] {
+  if (!(cause instanceof TransactionCanceledException)) return [];
+  return (cause.CancellationReasons ?? []).flatMap(({ Code }, at) => (Code === "ConditionalCheckFailed" ? [at] : []));
 }
 
 /** An answer to a repeated request says nothing about the first one, whose answer may have been lost on the way. */

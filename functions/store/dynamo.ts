@@ -51,8 +51,8 @@ export function createDynamoStore(setup: { client: DynamoDBClient; table: string
     get,
 
     async commit(changes) {
-      const writes = planWrites(changes);
-      const notes = writes.flatMap(({ kind, expect, put }) => {
+      const plan = planWrites(changes);
+      const notes = plan.writes.flatMap(({ kind, expect, put }) => {
         const { queue, owner } = put?.places ?? {};
         return [
           ...(queue ? [directory.note(classesOf(queue.queue), queue.class)] : []),
@@ -60,7 +60,7 @@ export function createDynamoStore(setup: { client: DynamoDBClient; table: string
         ];
       });
       await Promise.all(notes);
-      return commitWrites(reach, writes);
+      return commitWrites(reach, plan);
     },
 
     async putDocument(job, text) {

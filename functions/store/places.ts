@@ -12,6 +12,9 @@ export type Places = {
   owner?: { account: string; sort: string };
 };
 
+/** Accounts belong to nobody: they are listed all together. */
+const EVERY_ACCOUNT = "*";
+
 /** Index places are a pure function of the record (lifecycle.md, rule 5); what is absent leaves its index. */
 export function placesOf({ kind, put }: Put): Places {
   switch (kind) {
@@ -20,11 +23,16 @@ export function placesOf({ kind, put }: Put): Places {
     case "slice":
       return timed(slicePlaces(put), kind, sliceId(put.job, put.number));
     case "tombstone":
+    case "code":
       return timed({ wakeAt: put.wakeAt }, kind, put.id);
     case "worker":
       return { owner: ownerPlace(put.account, put.registeredAt, put.id) };
     case "token":
-      return { owner: ownerPlace(put.account, put.createdAt, put.hash) };
+      return { owner: ownerPlace(put.account, put.createdAt, put.id) };
+    case "account":
+      return { owner: ownerPlace(EVERY_ACCOUNT, put.createdAt, put.id) };
+    case "audit":
+      return { owner: ownerPlace(put.account, put.at, put.id) };
     case "sweep":
     case "secret":
       return {};
@@ -42,9 +50,11 @@ export function readDuePlace(sort: string): DueKey {
   const { value, text } = readSortKey(sort);
   const cut = text.indexOf("#");
   const kind = text.slice(0, cut);
-  if (kind !== "job" && kind !== "slice" && kind !== "tombstone") throw new TypeError(`no timer of kind ${kind}`);
+  if (!isTimed(kind)) throw new TypeError(`no timer of kind ${kind}`);
   return { kind, id: text.slice(cut + 1), wakeAt: value };
 }
+
+const isTimed = (kind: string): kind is DueKey["kind"] => ["job", "slice", "tombstone", "code"].includes(kind);
 
 function timed({ byQueue, wakeAt }: IndexPlaces, kind: DueKey["kind"], id: string): Places {
   return {

@@ -6,13 +6,18 @@ import type { Kind, RecordOf } from "../domain/records.ts";
  */
 export type Put = { [K in Kind]: { kind: K; put: RecordOf<K>; expect: number | "absent" } }[Kind];
 export type Removal = { kind: Kind; remove: string; expect: number };
-export type Change = Put | Removal;
+/**
+ * Adds to one of an account's counters (below zero to take off again), which begin at 0. Without a version, because accounts are hot; with
+ * `most` only if the sum is at most that.
+ */
+export type Count = { account: string; count: string; add: number; most?: number };
+export type Change = Put | Removal | Count;
 
 /** Where a slice waits: in its job's record when `number` is undefined (job of one slice), else in a record of its own. */
 export type SliceKey = { job: string; number?: number };
 
 /** A record with a timer. */
-export type DueKey = { kind: "job" | "slice" | "tombstone"; id: string; wakeAt: number };
+export type DueKey = { kind: "job" | "slice" | "tombstone" | "code"; id: string; wakeAt: number };
 
 export type Page<T> = { items: T[]; next?: string };
 
@@ -33,7 +38,8 @@ export type Store = {
   /**
    * All or nothing. `conflict` when any expectation does not hold (nothing is written then). When it answers `ok` the change is
    * durable; when it throws, nothing is known, and a re-read tells. One change is one conditional write, several (≤ 100, each of
-   * another record) are one transaction.
+   * another record) are one transaction. When every record is as expected but a counter would pass its `most`, nothing is written and
+   * `quota_exceeded` is thrown, with details {account, count, most}.
    */
   commit(changes: readonly Change[]): Promise<"ok" | "conflict">;
 
@@ -43,8 +49,8 @@ export type Store = {
   /** Removes all documents of a job, those included whose commit never came. */
   removeDocuments(job: string): Promise<void>;
 
-  /** Records of an account, newest first (jobs by createdAt, then id). `account` undefined: of all accounts. */
-  list<K extends "job" | "worker" | "token">(
+  /** Records of an account, newest first (jobs by createdAt, then id). `account` undefined: of all accounts, and always so for accounts themselves. */
+  list<K extends "job" | "worker" | "account" | "token" | "audit">(
     kind: K,
     account: string | undefined,
     page: { limit: number; cursor?: string },
@@ -66,6 +72,9 @@ export type Store = {
    * of now than `maxLeadMs`. Bookings never overlap below that bound. One conditional update; accounts are hot, so no version.
    */
   reserve(account: string, want: { costMs: number; now: number; maxLeadMs: number }): Promise<number>;
+
+  /** An account's counters, in the order asked for; one that was never counted is 0. Strongly consistent. */
+  counts(account: string, names: readonly string[]): Promise<number[]>;
 
   /** Appends ≤ MAX_LOG_CHUNK_BYTES to a log stream; a chunk at an offset that is already there is nothing. Vanishes some time after `keepMs`. */
   appendChunk(stream: string, chunk: LogChunk, keep: { now: number; keepMs: number }): Promise<void>;

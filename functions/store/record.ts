@@ -3,7 +3,7 @@ import { MAX_DOCUMENT_BYTES } from "../../contract/limits.ts";
 import { type Kind, RECORDS, type RecordOf } from "../domain/records.ts";
 import { sliceId } from "./keys.ts";
 import { type Places, placesOf } from "./places.ts";
-import type { Change, Put } from "./port.ts";
+import type { Change, Count, Put, Removal } from "./port.ts";
 
 const MAX_CHANGES = 100;
 
@@ -15,16 +15,38 @@ export type Write = {
   put?: { version: number; body: string; places: Places };
 };
 
-/** Turns changes into rows; a caller's mistake is found here, before anything is written, and alike in both stores. */
-export function planWrites(changes: readonly Change[]): Write[] {
+/** Turns changes into rows and sums; a caller's mistake is found here, before anything is written, and alike in both stores. */
+export function planWrites(changes: readonly Change[]): { writes: Write[]; counts: Count[] } {
   if (changes.length === 0 || changes.length > MAX_CHANGES) {
     throw new RendtError("internal", `a commit of ${changes.length} changes: 1 to ${MAX_CHANGES} are allowed`);
   }
-  const writes = changes.map((change) => ("remove" in change ? removal(change) : put(change)));
+  const counts = changes.flatMap((change) => ("count" in change ? [assertCount(change)] : []));
+  const writes = changes.flatMap((change) => {
+    if ("count" in change) return [];
+    return ["remove" in change ? removal(change) : put(change)];
+  });
+  if (new Set(counts.map(({ account, count }) => `${account} ${count}`)).size < counts.length) {
+    throw new RendtError("internal", "a commit names the same counter twice");
+  }
   if (new Set(writes.map(({ kind, id }) => `${kind} ${id}`)).size < writes.length) {
     throw new RendtError("internal", "a commit names the same record twice");
   }
-  return writes;
+  return { writes, counts };
+}
+
+/** What a commit throws whose records are as expected, but one of whose counters has no room. */
+export function overQuota({ account, count, most = 0 }: Count): RendtError {
+  return new RendtError("quota_exceeded", `account ${account} may have at most ${most} in its counter ${count}`, {
+    details: { account, count, most },
+  });
+}
+
+function assertCount(change: Count): Count {
+  for (const value of [change.add, change.most ?? 0]) {
+    if (Number.isSafeInteger(value)) continue;
+    throw new RendtError("internal", `${change.account} counts ${value} of ${change.count}: only whole numbers count`);
+  }
+  return change;
 }
 
 /** Parses a stored record; one that a newer program wrote is refused, because writing it back would drop what it added. */
@@ -50,7 +72,7 @@ type Parsed<T> = { success: true; data: T } | { success: false; error: Error };
 type Schemas = { [K in Kind]: { safeParse(value: unknown): Parsed<RecordOf<K>> } };
 const SCHEMAS: Schemas = RECORDS;
 
-function removal(change: Exclude<Change, Put>): Write {
+function removal(change: Removal): Write {
   return { kind: change.kind, id: change.remove, expect: change.expect };
 }
 
@@ -69,12 +91,5 @@ function put(change: Put): Write {
 }
 
 function recordId(change: Put): string {
-  switch (change.kind) {
-    case "slice":
-      return sliceId(change.put.job, change.put.number);
-    case "token":
-      return change.put.hash;
-    default:
-      return change.put.id;
-  }
+  return change.kind === "slice" ? sliceId(change.put.job, change.put.number) : change.put.id;
 }

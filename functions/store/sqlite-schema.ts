@@ -25,6 +25,10 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX by_vanish ON chunks (vanish_at);
   `,
+  `
+  CREATE TABLE counters (account TEXT NOT NULL, name TEXT NOT NULL, amount INTEGER NOT NULL, PRIMARY KEY (account, name))
+    STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Every statement of the adapter, so that a test can show how each is searched. */
@@ -53,6 +57,10 @@ export const SQL = {
   getAccount: "SELECT virtual_time AS virtualTime FROM accounts WHERE id = ?",
   putAccount:
     "INSERT INTO accounts (id, virtual_time) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET virtual_time = excluded.virtual_time",
+
+  getCounter: "SELECT amount FROM counters WHERE account = ? AND name = ?",
+  addCounter:
+    "INSERT INTO counters (account, name, amount) VALUES (?, ?, ?) ON CONFLICT (account, name) DO UPDATE SET amount = amount + excluded.amount",
 
   putChunk: `INSERT INTO chunks (stream, "offset", data, vanish_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   readChunks: `SELECT "offset", data FROM chunks WHERE stream = ? AND "offset" > ? ORDER BY "offset" LIMIT ?`,

@@ -28,6 +28,7 @@ export function prepareRows(db: Database.Database) {
     due: rows(SQL.findDue, sort),
     nextClass: rows(SQL.nextClass, z.object({ class: z.string() })),
     account: rows(SQL.getAccount, z.object({ virtualTime: z.int() })),
+    counter: rows(SQL.getCounter, z.object({ amount: z.int() })),
     chunks: rows(SQL.readChunks, z.object({ offset: z.int(), data: bytes })),
   };
 }
@@ -54,6 +55,7 @@ export function prepareRuns(db: Database.Database) {
     putDocument: run(SQL.putDocument),
     removeDocuments: run(SQL.removeDocuments),
     putAccount: run(SQL.putAccount),
+    addCounter: run(SQL.addCounter),
     putChunk: run(SQL.putChunk),
     removeChunks: run(SQL.removeChunks),
     dropChunks: run(SQL.dropChunks),

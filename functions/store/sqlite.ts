@@ -7,7 +7,7 @@ import { sortable } from "./keys.ts";
 import { readCursor, toPage } from "./page.ts";
 import { readDuePlace, readQueuePlace } from "./places.ts";
 import type { Store } from "./port.ts";
-import { planWrites, readRecord, type Write } from "./record.ts";
+import { overQuota, planWrites, readRecord, type Write } from "./record.ts";
 import { writeBackup } from "./sqlite-backup.ts";
 import { explainFailure, openDatabase } from "./sqlite-open.ts";
 import { prepareRows, prepareRuns } from "./sqlite-statements.ts";
@@ -42,6 +42,8 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
 
   const holds = ({ kind, id, expect }: Write) => (rows.version.get([kind, id])?.version ?? "absent") === expect;
 
+  const amountOf = (account: string, name: string) => rows.counter.get([account, name])?.amount ?? 0;
+
   return {
     claimWindow: 1,
 
@@ -54,12 +56,19 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
       ),
 
     async commit(changes) {
-      const writes = planWrites(changes);
-      return writer.write(() => {
+      const { writes, counts } = planWrites(changes);
+      const answer = await writer.write(() => {
         if (!writes.every(holds)) return "conflict";
+        const full = counts.find(
+          ({ account, count, add, most }) => most !== undefined && amountOf(account, count) + add > most,
+        );
+        if (full) return overQuota(full);
         for (const write of writes) run.write(write);
+        for (const { account, count, add } of counts) run.addCounter([account, count, add]);
         return "ok";
       });
+      if (answer instanceof RendtError) throw answer;
+      return answer;
     },
 
     async putDocument(job, text) {
@@ -111,6 +120,8 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
         return begin;
       });
     },
+
+    counts: (account, names) => read(() => names.map((name) => amountOf(account, name))),
 
     async appendChunk(stream, chunk, { now, keepMs }) {
       assertChunk(stream, chunk);

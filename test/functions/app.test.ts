@@ -97,7 +97,11 @@ describe("a token", () => {
     const record = items.find(({ id }) => id === token.split("_")[2]);
     if (!record) throw new Error("the token is not stored");
     await world.store.commit([
-      { kind: "token", put: { ...record, version: 2, revokedAt: world.clock() }, expect: record.version },
+      {
+        kind: "token",
+        put: { ...record, version: record.version + 1, revokedAt: world.clock() },
+        expect: record.version,
+      },
     ]);
     await world.pass(MINUTE);
     expect((await send("/v1/whoami", { token })).code).toBe("token_revoked");

@@ -43,7 +43,7 @@ export const recordCases: Cases = {
     expect(await store.get("slice", ["j2.7"])).toEqual([slice]);
     expect(await store.get("tombstone", ["j3"])).toEqual([tombstone]);
     expect(await store.get("worker", ["w1"])).toEqual([worker]);
-    expect(await store.get("token", ["hash-of-t1"])).toEqual([token]);
+    expect(await store.get("token", ["t1"])).toEqual([token]);
     expect(await store.get("sweep", ["sweep"])).toEqual([sweep]);
   },
 

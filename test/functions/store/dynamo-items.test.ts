@@ -63,7 +63,7 @@ describe("the items of the table", () => {
     expect(await attributes()).toEqual({
       "job#j1": sorted("opk", "osk", "qpk", "qsk"),
       "slice#j2.0": sorted("dpk", "dsk", "qpk", "qsk"),
-      "token#hash-of-t1": sorted("opk", "osk"),
+      "token#t1": sorted("opk", "osk"),
     });
     await store.commit([nextJob(single, { only: { status: "finished", succeeded: 1, failed: 0 } })]);
     const { wakeAt: _, ...final } = slice;
