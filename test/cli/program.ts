@@ -2,10 +2,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+
+const AGAIN_MS = 500;
+const END_MS = 8000;
 
 export type Ran = { code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string };
 export type Running = {
@@ -64,11 +68,20 @@ export async function buildProgram(): Promise<Program> {
     },
     run: (args, options) => start(args, options).ended,
     async close() {
-      for (const { child } of running) child.kill("SIGKILL");
-      await Promise.all([...running].map(({ ended }) => ended));
+      await Promise.all([...running].map(end));
       for (const folder of [out, dir]) rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** As a person would: Ctrl-C, once more, and then by force; a worker that its server leaves behind would still write. */
+async function end({ child, ended }: Running): Promise<void> {
+  const force = setTimeout(() => child.kill("SIGKILL"), END_MS);
+  child.kill("SIGINT");
+  await Promise.race([ended, sleep(AGAIN_MS)]);
+  child.kill("SIGINT");
+  await ended;
+  clearTimeout(force);
 }
 
 function startNode(argv: readonly string[], { cwd, env, input, home }: RunOptions & { home: string }): Running {
