@@ -184,7 +184,7 @@ describe("the pace", () => {
     const pace = createPace(2);
     expect(pace.ahead()).toBe(0);
     for (let at = 0; at < 20; at += 1) pace.took(2, 1);
-    expect(pace.ahead()).toBe(20);
+    expect(pace.ahead()).toBe(32);
     for (let at = 0; at < 20; at += 1) pace.took(2000, 1);
     expect(pace.ahead()).toBe(0);
     for (let at = 0; at < 40; at += 1) pace.took(30_000, 10_000);
