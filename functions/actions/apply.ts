@@ -11,6 +11,7 @@ import { decide } from "../domain/slice.ts";
 import { sliceId } from "../store/keys.ts";
 import type { Change, SliceKey, Store } from "../store/port.ts";
 import type { World } from "./call.ts";
+import { commitMetered, meter } from "./metering.ts";
 import { readDocument } from "./spec.ts";
 
 /** Tries of one action; each lost one means that somebody else's change went through. */
@@ -42,9 +43,9 @@ export async function applyToSlice<K extends CommandKind>(
 
     const next = await fold(world.store, { ...decision.slice, version: slice.version + 1 });
     const changes = job
-      ? [putJob({ ...withSlice(job, next), version: next.version }, job.version)]
+      ? await headerChanges(world, job, { ...withSlice(job, next), version: next.version })
       : await sliceChanges(world, { slice, next, now });
-    if (changes === undefined || (await world.store.commit(changes)) === "conflict") return "conflict";
+    if (changes === undefined || (await commitMetered(world, changes)) === "conflict") return "conflict";
     announce(world, slice, next);
     return { value: { slice: next, job, answer: decision.answer } };
   });
@@ -66,7 +67,10 @@ export async function applyToJob(
     const { job: next, also } = "job" in changed ? changed : { job: changed, also: [] };
     if (next === job && also.length === 0) return { value: job };
     const put = putJob({ ...next, version: job.version + 1 }, job.version);
-    if ((await world.store.commit([put, ...also.map(({ change }) => change)])) === "conflict") return "conflict";
+    const before = { job, slices: also.map((each) => each.before) };
+    const counts = await meter(world, job.owner, before, { job: put.put, slices: also.map(({ after }) => after) });
+    const changes = [put, ...also.map(({ change }) => change), ...counts];
+    if ((await commitMetered(world, changes)) === "conflict") return "conflict";
     announce(world, sliceOf(job), sliceOf(put.put), put.put);
     for (const { before, after } of also) announce(world, before, after);
     return { value: put.put };
@@ -131,17 +135,24 @@ async function fold(store: Store, slice: Slice): Promise<Slice> {
   return folded(slice, page, await store.putDocument(slice.job, JSON.stringify(page)));
 }
 
+async function headerChanges(world: World, before: Job, after: Job): Promise<Change[]> {
+  const put = putJob(after, before.version);
+  return [put, ...(await meter(world, before.owner, { job: before }, { job: put.put }))];
+}
+
 /** A slice that becomes final takes its header along; undefined when the header is not what it was. */
 async function sliceChanges(
   world: World,
   { slice, next, now }: { slice: Slice; next: Slice; now: number },
 ): Promise<Change[] | undefined> {
   const put: Change = { kind: "slice", put: next, expect: slice.version };
-  if (next.status === "open") return [put];
+  const counts = await meter(world, slice.owner, { slices: [slice] }, { slices: [next] });
+  if (next.status === "open") return [put, ...counts];
   const [job] = await world.store.get("job", [slice.job]);
   if (!job) return undefined;
   const header = withEnded(job, next, now);
-  return header === job ? [put] : [put, putJob({ ...header, version: job.version + 1 }, job.version)];
+  if (header === job) return [put, ...counts];
+  return [put, ...counts, ...(await headerChanges(world, job, { ...header, version: job.version + 1 }))];
 }
 
 /** An ended header is removed by the sweep once its retention has passed. */

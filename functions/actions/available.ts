@@ -4,6 +4,7 @@ import type { SliceKey } from "../store/port.ts";
 import { loadSlice } from "./apply.ts";
 import type { Call, World } from "./call.ts";
 import { ownQueue } from "./queue.ts";
+import { isQueueInScope } from "./scopes.ts";
 
 /** Jobs in the queue of the worker's account that could be claimed now, soonest first; nothing is locked. */
 export async function available(
@@ -11,6 +12,7 @@ export async function available(
   { limit }: ParsedRequestOf<"available">,
 ): Promise<AnswerOf<"available">> {
   const queue = ownQueue(who.account);
+  if (!isQueueInScope(who, queue)) return { items: [] };
   const counts = new Map<string, number>();
   for (const name of await world.store.listClasses(queue)) {
     for await (const key of claimableIn(world, { queue, class: name })) {

@@ -1,6 +1,9 @@
+import type { Scopes } from "../../contract/account.ts";
 import { RendtError } from "../../contract/errors.ts";
+import { MAX_LEASE_TASKS } from "../../contract/limits.ts";
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
 import type { Lease } from "../../contract/worker.ts";
+import type { CommandOf } from "../domain/commands.ts";
 import type { WorkerRecord } from "../domain/records.ts";
 import { statusOf } from "../domain/status.ts";
 import type { SliceKey } from "../store/port.ts";
@@ -9,7 +12,8 @@ import type { Call, World } from "./call.ts";
 import { candidates, nameOf } from "./candidates.ts";
 import { newLeaseId } from "./lease-id.ts";
 import { toLeases } from "./lease-view.ts";
-import { queuesOf } from "./queue.ts";
+import { runningRoom } from "./metering.ts";
+import { ownQueue, queuesOf } from "./queue.ts";
 import { slicesOf } from "./view.ts";
 import { lookUntil } from "./waiting.ts";
 
@@ -23,7 +27,7 @@ const IDLE_MS = { told: 1000, polling: 60_000 };
 const LONG_ANSWER_BYTES = 512 * 1024;
 const MOST_AT_ONCE = 4;
 
-type Want = { leases: number; holdMs?: number | undefined };
+type Want = { leases: number; holdMs?: number | undefined; scopes: Scopes | undefined };
 
 /** Claims tasks for a worker of the asker's account: of the job it names, or of the first in its queues. */
 export async function claim(call: Call, request: ParsedRequestOf<"claim">): Promise<AnswerOf<"claim">> {
@@ -31,11 +35,12 @@ export async function claim(call: Call, request: ParsedRequestOf<"claim">): Prom
   const now = world.clock();
   const worker = await world.sightings.see({ id: request.worker, account: who.account }, now);
   if (request.job !== undefined) {
-    return { leases: await claimNamed(world, worker, { ...request, job: request.job }), retryAfterMs: 0 };
+    const want = { ...request, job: request.job, scopes: who.scopes };
+    return { leases: await claimNamed(world, worker, want), retryAfterMs: 0 };
   }
-  const topics = queuesOf(worker).map((queue) => `queue:${queue}`);
+  const topics = queuesOf(worker, who.scopes).map((queue) => `queue:${queue}`);
   const { value, enough } = await lookUntil(call, { topics, waitMs: request.wait }, async () => {
-    const leases = await claimNext(world, worker, request);
+    const leases = await claimNext(world, worker, { ...request, scopes: who.scopes });
     return { value: leases, enough: leases.length > 0 || request.leases === 0 };
   });
   return { leases: value, retryAfterMs: enough ? 0 : idleMs(world) };
@@ -59,7 +64,7 @@ export async function claimNext(world: World, worker: WorkerRecord, want: Want):
     leases.push(...taken.flat());
     group = [];
   };
-  for await (const key of candidates(world, queuesOf(worker), want.leases)) {
+  for await (const key of candidates(world, await queuesWithRoom(world, worker, want), want.leases)) {
     group.push(key);
     // As many slices at once as leases are missing: their commits share one sync.
     if (group.length === Math.min(missing(), MOST_AT_ONCE)) await take();
@@ -69,12 +74,19 @@ export async function claimNext(world: World, worker: WorkerRecord, want: Want):
   return leases;
 }
 
+/** The queue of an account whose workers hold all the tasks that they may is not even looked into. */
+async function queuesWithRoom(world: World, worker: WorkerRecord, { scopes }: Want): Promise<string[]> {
+  const room = await runningRoom(world, worker.account);
+  const own = ownQueue(worker.account);
+  return queuesOf(worker, scopes).filter((queue) => queue !== own || (room ?? 1) > 0);
+}
+
 const isLong = (leases: readonly Lease[]): boolean => JSON.stringify(leases).length > LONG_ANSWER_BYTES;
 
 /** One task of this very job, whatever else waits. */
 async function claimNamed(world: World, worker: WorkerRecord, want: Want & { job: string }): Promise<Lease[]> {
   const [job] = await world.store.get("job", [want.job]);
-  if (!job || !queuesOf(worker).includes(job.queue)) {
+  if (!job || !queuesOf(worker, want.scopes).includes(job.queue)) {
     throw new RendtError("not_found", `there is no job ${want.job} in the queues of worker ${worker.id}`);
   }
   if (job.phase === "uploading" || job.phase === "releasing") {
@@ -88,6 +100,9 @@ async function claimNamed(world: World, worker: WorkerRecord, want: Want & { job
     if (leases.length >= want.leases) break;
   }
   if (leases.length > 0 || want.leases === 0) return leases;
+  if ((await runningRoom(world, job.owner)) === 0) {
+    throw new RendtError("quota_exceeded", `account ${job.owner} has as many tasks running as its quota allows`);
+  }
   const { status } = statusOf(job, await slicesOf(world, job));
   throw new RendtError("not_available", `job ${job.id} is ${status}: none of its tasks can be claimed now`, {
     details: { status },
@@ -109,7 +124,7 @@ async function claimFrom(
     const header = key.number === undefined ? undefined : (await world.store.get("job", [key.job]))[0];
     const most = header && (await world.specs.mostItems(header));
     const taskMs = world.pace.get(key.job);
-    const applied = await applyToSlice<"claim">(world, key, () => ({
+    const applied = await applyToSlice<"claim">(world, key, async ({ slice }) => ({
       kind: "claim",
       worker: worker.id,
       leases,
@@ -119,14 +134,30 @@ async function claimFrom(
       ...(most !== undefined && { most }),
       ...(want.holdMs !== undefined && { holdMs: want.holdMs }),
       ...(want.job !== undefined && { named: true }),
+      ...(await boundsOf(world, slice.owner, { leases, most })),
     }));
     const job = applied?.job ?? header;
     return applied && job ? await toLeases(world, { slice: applied.slice, job }, applied.answer.leases) : [];
   } catch (error) {
     // Somebody else was faster: the next one, then.
-    if (error instanceof RendtError && (error.code === "not_available" || error.code === "conflict")) return [];
+    if (error instanceof RendtError && PASSED_BY.has(error.code)) return [];
     throw error;
   } finally {
     world.busy.delete(name);
   }
+}
+
+/** Reasons to look at the next slice: somebody was faster, or the owner has as many tasks running as a quota allows. */
+const PASSED_BY: ReadonlySet<string> = new Set(["not_available", "conflict", "quota_exceeded"]);
+
+/** Where the owner has a quota of running tasks: no more leases, and no longer ones, than there is room for. The commit makes sure. */
+async function boundsOf(
+  world: World,
+  owner: string,
+  { leases, most = MAX_LEASE_TASKS }: { leases: readonly string[]; most: number | undefined },
+): Promise<Partial<CommandOf<"claim">>> {
+  const room = await runningRoom(world, owner);
+  if (room === undefined) return {};
+  const granted = leases.slice(0, Math.max(0, room));
+  return { leases: granted, most: Math.min(most, Math.floor(room / Math.max(1, granted.length))), counted: true };
 }

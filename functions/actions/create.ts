@@ -14,10 +14,13 @@ import { mapAtMost } from "./at-most.ts";
 import type { Call, World } from "./call.ts";
 import { base32, newId } from "./ids.ts";
 import { findMissing, grantInput } from "./inputs.ts";
+import { commitMetered, meter, meterCreation, meteredBy } from "./metering.ts";
 import { CLASS, queueOf } from "./queue.ts";
+import { quotasOf } from "./quotas.ts";
 import { toRefusal } from "./refusal.ts";
 import { releaseHeader } from "./release.ts";
 import { finishRelease } from "./resume.ts";
+import { assertInScope } from "./scopes.ts";
 import { planSpec } from "./spec.ts";
 
 type Wanted = ParsedRequestOf<"create">["jobs"][number];
@@ -49,9 +52,12 @@ async function createOne({ world, who }: Call, wanted: Wanted): Promise<Created>
   }
 
   const spec = withArray(wanted.spec);
+  const queue = queueOf(owner, spec);
+  assertInScope(who, { queue, priority: spec.priority });
   const count = spec.array?.count ?? 1;
   const limit = spec.array?.limit;
   const plan = planSpec(spec, Math.ceil(count / layoutOf(count, limit).slices));
+  const quotas = await quotasOf(world, owner);
   const now = clock();
   const waiting = createJob(
     {
@@ -62,11 +68,12 @@ async function createOne({ world, who }: Call, wanted: Wanted): Promise<Created>
       spec: { inline: plan.value },
       count,
       ...(limit !== undefined && { limit }),
-      queue: queueOf(owner, spec),
+      queue,
       class: CLASS,
       order: now,
       keepMs: spec.keepMs,
       ...(wanted.watch && { watch: true }),
+      ...meteredBy(quotas, inputBytes(spec)),
     },
     now,
   );
@@ -76,13 +83,18 @@ async function createOne({ world, who }: Call, wanted: Wanted): Promise<Created>
   if (Buffer.byteLength(JSON.stringify(job)) > INLINE_RECORD_BYTES) {
     job = { ...job, spec: { hash: await store.putDocument(id, plan.text) } };
   }
-  if ((await store.commit([putJob(job, "absent")])) === "conflict")
+  const put = putJob(job, "absent");
+  const counts = [...meterCreation(owner, quotas, now), ...(await meter(world, owner, {}, { job: put.put }))];
+  if ((await commitMetered(world, [put, ...counts])) === "conflict")
     return existing(world, { id, owner, requestHash, spec });
 
   announce(world, undefined, sliceOf(job), job);
   if (job.phase === "releasing") job = await finishRelease(world, job);
   return answer(world, job, { missing, existing: false });
 }
+
+const inputBytes = ({ inputs }: JobSpec): number =>
+  inputs ? blobsOf(inputs).reduce((sum, { size }) => sum + size, 0) : 0;
 
 /** The same request again finds its job; another request under this id is refused, whoever made the first. */
 async function existing(

@@ -33,10 +33,10 @@ export async function finish(call: Call, request: ParsedRequestOf<"finish">): Pr
   // Both at once, so that their commits share a sync.
   const [items, early] = await Promise.all([
     mapAtMost(MAX_UNDER_WAY, request.items, (item) => finishItem(world, worker, item)),
-    claimNext(world, worker, { leases: wanted }),
+    claimNext(world, worker, { leases: wanted, scopes: who.scopes }),
   ]);
   // What was just finished may have made room in a slice that holds its most leases.
-  const late = await claimNext(world, worker, { leases: wanted - early.length });
+  const late = await claimNext(world, worker, { leases: wanted - early.length, scopes: who.scopes });
   const leases: Lease[] = [...early, ...late];
   return { items, leases, retryAfterMs: leases.length > 0 || wanted === 0 ? 0 : idleMs(world) };
 }

@@ -1,3 +1,4 @@
+import type { Scopes } from "../../contract/account.ts";
 import { RendtError } from "../../contract/errors.ts";
 import type { JobSpec } from "../../contract/job.ts";
 import type { WorkerRecord } from "../domain/records.ts";
@@ -19,7 +20,8 @@ export function queueOf(account: string, { queue }: Pick<JobSpec, "queue">): str
 /** The exact requirement of a job; all that can be asked for today fits every worker. */
 export const CLASS = "any";
 
-/** The queues that a worker reads, its own account's first. */
-export function queuesOf(worker: Pick<WorkerRecord, "account" | "sandbox">): string[] {
-  return worker.sandbox === "strict" ? [ownQueue(worker.account), PUBLIC] : [ownQueue(worker.account)];
+/** The queues that a worker reads, its own account's first; a token with scopes reads no others than those name. */
+export function queuesOf(worker: Pick<WorkerRecord, "account" | "sandbox">, scopes?: Scopes): string[] {
+  const all = worker.sandbox === "strict" ? [ownQueue(worker.account), PUBLIC] : [ownQueue(worker.account)];
+  return all.filter((queue) => scopes?.queues?.includes(queue) ?? true);
 }

@@ -8,8 +8,8 @@ import { sliceId } from "../store/keys.ts";
 import { applyToJob, readDonePages, retrying, type SliceChange } from "./apply.ts";
 import type { World } from "./call.ts";
 
-/** A transaction holds 100 changes, one of them the header's. */
-const SLICES_A_COMMIT = 99;
+/** A transaction holds 100 changes, one of them the header's, and some those of counters. */
+const SLICES_A_COMMIT = 96;
 
 /** Release, cancel and retry of a job of several slices: each goes on wherever it stopped, whoever carries it on. */
 export async function finishRelease(world: World, job: Job): Promise<Job> {

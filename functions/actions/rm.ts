@@ -8,6 +8,7 @@ import { sliceId } from "../store/keys.ts";
 import { retrying } from "./apply.ts";
 import { mapAtMost } from "./at-most.ts";
 import type { Call, World } from "./call.ts";
+import { meter } from "./metering.ts";
 import { assertOwn } from "./own-job.ts";
 import { toRefusal } from "./refusal.ts";
 
@@ -41,6 +42,7 @@ export async function removeJob(world: World, id: string, check: (job: Job | und
     const committed = await world.store.commit([
       { kind: "job", remove: id, expect: job.version },
       { kind: "tombstone", put: { ...tombstone, version: 1 }, expect: "absent" },
+      ...(await meter(world, job.owner, { job }, {})),
     ]);
     return committed === "conflict" ? "conflict" : { value: job.slices === 1 ? 0 : job.slices };
   });

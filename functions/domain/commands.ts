@@ -25,6 +25,8 @@ export type Claim = {
   taskMs?: number;
   /** Tasks a lease at most: their items have to fit into one answer. */
   most?: number;
+  /** The tasks stand in a counter of their account for as long as the lease lives. */
+  counted?: boolean;
 };
 
 export type Renew = { kind: "renew"; worker: string; lease: string; delivering?: boolean };

@@ -19,7 +19,7 @@ const NO_SUMS: Sums = { succeeded: 0, failed: 0, dropped: 0, ended: "0" };
 
 export type NewJob = Pick<
   Job,
-  "id" | "owner" | "name" | "requestHash" | "spec" | "queue" | "class" | "order" | "keepMs" | "watch"
+  "id" | "owner" | "name" | "requestHash" | "spec" | "queue" | "class" | "order" | "keepMs" | "watch" | "metered"
 > & { count: number; limit?: number };
 
 /** A header that waits for its inputs; one without inputs is released in the same write. */

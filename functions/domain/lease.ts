@@ -85,6 +85,7 @@ function take(slice: Slice, range: OpenRange, id: string, command: Claim, now: n
     expiresAt: now + holdOf(command),
     renewed: false,
     phase: "executing",
+    ...(command.counted && { counted: true }),
     ...(command.holdMs !== undefined && { holdMs: holdOf(command) }),
     ...((range.was || range.crashes > 0) && { renewFirst: true }),
   };

@@ -167,8 +167,8 @@ export const job = z.strictObject({
   order: z.int(),
   keepMs: z.int(),
   watch: z.boolean().optional(),
-  /** What of it stands in the counters of an account with quotas, to be taken off again at its end and at its removal. */
-  booked: z.strictObject({ tasks: z.int().optional(), bytes: z.int().optional() }).optional(),
+  /** Its owner had quotas when it was made: its tasks are counted until it ends, the bytes of its inputs until it is removed. */
+  metered: z.strictObject({ tasks: z.literal(true).optional(), bytes: z.int().optional() }).optional(),
   /** Counts up when all links to it are taken back. */
   links: z.int().optional(),
   times: z.strictObject({ createdAt: ms, releasedAt: ms.optional(), startedAt: ms.optional(), endedAt: ms.optional() }),

@@ -1,0 +1,83 @@
+import type { QuotaName, Quotas } from "../../contract/account.ts";
+import { RendtError } from "../../contract/errors.ts";
+import { isFinal } from "../domain/job.ts";
+import { sizeOf } from "../domain/ranges.ts";
+import type { Job, Slice } from "../domain/records.ts";
+import type { Change, Count } from "../store/port.ts";
+import type { World } from "./call.ts";
+import { counterOf, quotasOf } from "./quotas.ts";
+
+/** Records of one job as they are before or after a commit; the slice of a single job is in its header. */
+export type Side = { job?: Job | undefined; slices?: readonly (Slice | undefined)[] };
+
+const METERED = ["queuedTasks", "runningTasks", "inputBytes"] as const satisfies readonly QuotaName[];
+
+/**
+ * What a commit changes in the counters of the job's owner. Use is a function of the records, and the difference goes into the very
+ * transaction that writes them: counters can't drift. Accounts without quotas have no counters, and pay for none.
+ */
+export async function meter(world: World, owner: string, before: Side, after: Side): Promise<Count[]> {
+  const [was, is] = [useOf(before), useOf(after)];
+  const changed = METERED.filter((name) => was[name] !== is[name]);
+  if (changed.length === 0) return [];
+  const quotas = await quotasOf(world, owner);
+  const now = world.clock();
+  return changed.map((name) => countOf({ owner, name, add: is[name] - was[name], quotas, now }));
+}
+
+/** The counter of the jobs that an account creates in a day. */
+export function meterCreation(owner: string, quotas: Quotas, now: number): Count[] {
+  return quotas.jobsPerDay === undefined ? [] : [countOf({ owner, name: "jobsPerDay", add: 1, quotas, now })];
+}
+
+/** What is to be counted of a new job: it stays with the job, whatever becomes of the quotas. */
+export function meteredBy(quotas: Quotas, inputBytes: number): Pick<Job, "metered"> {
+  const metered = {
+    ...(quotas.queuedTasks !== undefined && { tasks: true as const }),
+    ...(quotas.inputBytes !== undefined && { bytes: inputBytes }),
+  };
+  return Object.keys(metered).length > 0 ? { metered } : {};
+}
+
+/** How many more tasks workers may hold of an account; undefined: as many as they like. */
+export async function runningRoom(world: World, account: string): Promise<number | undefined> {
+  const { runningTasks } = await quotasOf(world, account);
+  if (runningTasks === undefined) return undefined;
+  const [now = 0] = await world.store.counts(account, ["runningTasks"]);
+  return runningTasks - now;
+}
+
+/** As the store's commit; a quota that stands in the way is told by its name, its limit and what is used. */
+export async function commitMetered({ store, clock }: World, changes: readonly Change[]): Promise<"ok" | "conflict"> {
+  try {
+    return await store.commit(changes);
+  } catch (error) {
+    if (!(error instanceof RendtError && error.code === "quota_exceeded")) throw error;
+    const full = changes.find(
+      (change): change is Count => "count" in change && change.count === error.details["count"],
+    );
+    if (!full) throw error;
+    const names: readonly QuotaName[] = [...METERED, "jobsPerDay"];
+    const quota = names.find((name) => counterOf(name, clock()) === full.count) ?? full.count;
+    const [now = 0] = await store.counts(full.account, [full.count]);
+    const { account, add, most: limit } = full;
+    const message = `account ${account} has the quota ${quota} ${limit}: ${now} are used, and this needs ${add} more`;
+    throw new RendtError("quota_exceeded", message, { details: { quota, limit, now, add } });
+  }
+}
+
+function useOf({ job, slices = [] }: Side): Record<(typeof METERED)[number], number> {
+  const isQueued = job?.metered?.tasks && job.phase !== "uploading" && !isFinal(job);
+  const leases = [job?.only, ...slices].flatMap((slice) => Object.values(slice?.leases ?? {}));
+  return {
+    queuedTasks: isQueued ? job.count : 0,
+    runningTasks: leases.reduce((sum, lease) => sum + (lease.counted ? sizeOf(lease) : 0), 0),
+    inputBytes: job?.metered?.bytes ?? 0,
+  };
+}
+
+function countOf(use: { owner: string; name: QuotaName; add: number; quotas: Quotas; now: number }): Count {
+  const { owner, name, add, quotas, now } = use;
+  const most = quotas[name];
+  return { account: owner, count: counterOf(name, now), add, ...(add > 0 && most !== undefined && { most }) };
+}
