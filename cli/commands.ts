@@ -166,6 +166,7 @@ export const COMMANDS: readonly Command[] = [
     options: ["slots", "sandbox", "once", "name", "dir"],
     meanings: {
       name: { value: "NAME", summary: "the worker's name (default: this machine's)" },
+      sandbox: { value: "LEVEL", summary: "how tasks of your own account are shut in (default: none)" },
       dir: { value: "DIR", summary: "where the worker keeps everything; one worker per folder" },
     },
     environment: asking,

@@ -71,9 +71,21 @@ function resultFacts(result: TaskResult): [string, string | undefined][] {
     ["Signal", result.signal],
     ["Why", result.reason && harmless(result.reason)],
     ["Ran for", formatDuration(result.durationMs)],
+    ["Used", describeUsage(result)],
     ["Outputs", describeOutputs(result)],
     ["Printed", result.log && `${formatSize(result.log.stdoutBytes)} out, ${formatSize(result.log.stderrBytes)} err`],
   ];
+}
+
+function describeUsage({ usage = {} }: TaskResult): string | undefined {
+  const { cpuMs, maxRssBytes, diskBytes, inputBytes } = usage;
+  const told = [
+    cpuMs !== undefined && `${formatDuration(cpuMs)} processor`,
+    maxRssBytes !== undefined && `${formatSize(maxRssBytes)} memory`,
+    diskBytes !== undefined && `${formatSize(diskBytes)} disk`,
+    inputBytes !== undefined && `${formatSize(inputBytes)} in`,
+  ];
+  return told.filter((text) => text !== false).join(", ") || undefined;
 }
 
 function describeOutputs({ outputs, usage }: TaskResult): string | undefined {

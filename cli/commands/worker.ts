@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import { RendtError } from "../../contract/errors.ts";
+import { sandboxLevel } from "../../contract/job.ts";
 import { foldersOf } from "../../sdk/profile.ts";
+import { closeInherited } from "../../worker/descriptors.ts";
 import { startWorker } from "../../worker/main.ts";
+import { readOwnerFile } from "../../worker/owner-file.ts";
 import type { Call } from "../command.ts";
 import { onInterrupt } from "../interrupt.ts";
 import { addressOf } from "../server.ts";
@@ -13,11 +16,16 @@ export async function run(call: Call): Promise<number> {
   const { url, token, pin } = addressOf(call, "worker");
   if (token === undefined) throw new RendtError("no_token", `there is no worker token for ${url}`);
   const notice = (text: string) => terminal.say(`worker: ${text}`);
+  closeInherited();
+  const folders = foldersOf(environment);
+  const owner = readOwnerFile(join(folders.config, "worker.toml"));
   const worker = await startWorker({
+    ...owner,
+    ...(options.sandbox !== undefined && { sandbox: sandboxLevel.parse(options.sandbox) }),
     url,
     token,
     pin,
-    state: options.dir ?? join(foldersOf(environment).data, "worker"),
+    state: options.dir ?? join(folders.data, "worker"),
     once: options.once,
     slots: options.slots,
     name: options.name,

@@ -17,6 +17,8 @@ export function assertGoodSpec(spec: Order["spec"]): void {
 
 /** `timeoutMs` is --timeout, `successCodes` is --success-codes; `env.A` is A of --env. */
 function wordOf([field = "", ...rest]: readonly PropertyKey[]): string {
+  // Limits are options of their own: `limits.memoryBytes` is --memory.
+  if (field === "limits" && rest.length > 0) return wordOf([String(rest[0]).replace(/Bytes$/, "")]);
   const word = String(field)
     .replace(/Ms$/, "")
     .replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

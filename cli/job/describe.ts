@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import type { JobSpecInput } from "../../contract/job.ts";
+import { type JobSpecInput, sandboxLevel } from "../../contract/job.ts";
 import { collectInputs, type Input, readInput } from "../../files/collect.ts";
 import type { Call } from "../command.ts";
 import { usage } from "../failure.ts";
@@ -74,6 +74,8 @@ export async function describeJob({ options: typed, command: typedCommand, envir
       ...given("expiresMs", options.expires),
       ...given("keepMs", options.keep),
       ...given("queue", options.queue),
+      ...given("sandbox", levelOf(options.sandbox)),
+      ...given("limits", limitsOf(options)),
     },
     inputs,
     exclude: options.exclude ?? [],
@@ -93,6 +95,14 @@ export function indexesOf({ array, items }: Description["spec"]): Indexes {
 
 function given<N extends string, T>(name: N, value: T | undefined): { [K in N]?: T } {
   return value === undefined ? {} : ({ [name]: value } as { [K in N]?: T });
+}
+
+/** The option's own list of choices is the contract's. */
+const levelOf = (text: string | undefined) => (text === undefined ? undefined : sandboxLevel.parse(text));
+
+function limitsOf({ cpus, memory, disk }: Values): JobSpecInput["limits"] {
+  const limits = { ...given("cpus", cpus), ...given("memoryBytes", memory), ...given("diskBytes", disk) };
+  return Object.keys(limits).length > 0 ? limits : undefined;
 }
 
 /** What comes later wins; repeatable options add up. */
