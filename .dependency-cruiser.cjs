@@ -110,7 +110,7 @@ const forbidden = [
     name: "aws-sdk-in-adapters-only",
     comment: "The SDK is 30 times the program; the DynamoDB adapter and the Lambda entries may load it.",
     severity: "error",
-    from: { pathNot: ["^functions/(store/dynamo|api)", "^(cdk|test|bench)/", npm] },
+    from: { pathNot: ["^functions/(store/(dynamo|meter)|api)", "^(cdk|test|bench)/", npm] },
     to: { path: `${npm}(@aws-sdk|@smithy)/` },
   },
   {

@@ -6,7 +6,6 @@ import { type BlobRef, blobsOf } from "../../contract/manifest.ts";
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
 import { createJob } from "../domain/job.ts";
 import { layoutOf } from "../domain/layout.ts";
-import { classOf } from "../domain/match.ts";
 import { sliceOf } from "../domain/only-slice.ts";
 import type { Job } from "../domain/records.ts";
 import { statusOf } from "../domain/status.ts";
@@ -16,7 +15,7 @@ import type { Call, World } from "./call.ts";
 import { base32, newId } from "./ids.ts";
 import { findMissing, grantInput } from "./inputs.ts";
 import { commitMetered, meter, meterCreation, meteredBy } from "./metering.ts";
-import { queueOf } from "./queue.ts";
+import { CLASS, queueOf } from "./queue.ts";
 import { quotasOf } from "./quotas.ts";
 import { toRefusal } from "./refusal.ts";
 import { releaseHeader } from "./release.ts";
@@ -70,7 +69,7 @@ async function createOne({ world, who }: Call, wanted: Wanted): Promise<Created>
       count,
       ...(limit !== undefined && { limit }),
       queue,
-      class: classOf(spec),
+      class: CLASS,
       order: now,
       keepMs: spec.keepMs,
       ...(wanted.watch && { watch: true }),

@@ -10,3 +10,5 @@ export const withoutBit = (hex: string, n: number): string => (toBits(hex) & ~(1
 
 /** Whether all of 0 … size - 1 are in the set. */
 export const hasAllBits = (hex: string, size: number): boolean => toBits(hex) === (1n << BigInt(size)) - 1n;
+
+export const countBits = (hex: string): number => toBits(hex).toString(2).replaceAll("0", "").length;

@@ -21,6 +21,8 @@ export type Claim = {
   alone?: boolean;
   /** How many slots are likely to ask for work, this worker's included; 1 or the number of leases when unknown. */
   sharers?: number;
+  /** About how many tasks the job has in its other slices: a share is one of all of them. */
+  elsewhere?: number;
   /** ms of a task as seen in another slice of the job; used while this slice has no figure of its own. */
   taskMs?: number;
   /** Tasks a lease at most: their items have to fit into one answer. */

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../contract/errors.ts";
-import { hasAllBits, hasBit, withBit, withoutBit } from "./bits.ts";
+import { countBits, hasAllBits, hasBit, withBit, withoutBit } from "./bits.ts";
 import { layoutOf } from "./layout.ts";
 import { newSlice, type Terms } from "./new-slice.ts";
 import { sliceOf, withSlice } from "./only-slice.ts";
@@ -50,6 +50,12 @@ export function release(job: Job, terms: Terms, now: number): Job {
 /** All slices are there: the end of a release or of a retry. */
 export const live = (job: Job, now: number): Job =>
   job.phase === "releasing" || job.phase === "retrying" ? atRest({ ...job, phase: "live" }, now) : job;
+
+/** About how many tasks of a job are not ended in slices other than the one at hand, which is taken to be half done like the others. */
+export function tasksElsewhere({ count, slices, sums }: Job): number {
+  const others = slices - countBits(sums?.ended ?? NO_SUMS.ended) - 1;
+  return Math.floor((Math.max(0, others) * count) / slices / 2);
+}
 
 /** Adds a slice that became final to the header, in the transaction that makes it final, whatever did (rule 20). */
 export function withEnded(job: Job, slice: Slice, now: number): Job {

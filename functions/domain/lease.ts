@@ -47,13 +47,22 @@ export const renew: Decide<"renew"> = (slice, command, now) => {
 
 /**
  * How many tasks a lease takes: one while nobody knows how long a task runs, then about 30 s of work, but no more than half of an equal
- * share of what is open, so that the last tasks of an array spread over all slots that ask.
+ * share of what the job still has, so that the last tasks of an array spread over all slots that ask.
  */
-export function leaseTasks(open: number, known: { taskMs?: number; sharers: number }): number {
+export function leaseTasks(
+  open: number,
+  known: { taskMs?: number | undefined; sharers: number; elsewhere?: number | undefined },
+): number {
   if (known.taskMs === undefined) return 1;
   const taskMs = Math.max(1, known.taskMs);
-  const share = Math.max(Math.ceil(open / (2 * known.sharers)), Math.ceil(LEAST_WORK_MS / taskMs));
-  return Math.max(1, Math.min(open, share, Math.floor(LEASE_WORK_MS / taskMs), MAX_LEASE_TASKS));
+  const fair = Math.ceil((open + (known.elsewhere ?? 0)) / (2 * known.sharers));
+  const share = Math.max(fair, Math.ceil(LEAST_WORK_MS / taskMs));
+  return Math.max(1, Math.min(open, share, evenly(open, Math.floor(LEASE_WORK_MS / taskMs)), MAX_LEASE_TASKS));
+}
+
+/** About `most` each, but all alike: a short rest would cost as much as a whole lease. */
+function evenly(tasks: number, most: number): number {
+  return Math.ceil(tasks / Math.max(1, Math.round(tasks / Math.max(1, most))));
 }
 
 function isFree(slice: Slice, range: OpenRange, command: Claim, now: number): boolean {
@@ -100,7 +109,10 @@ function tasksFor(slice: Slice, range: OpenRange, command: Claim): number {
   const open = slice.open.reduce((sum, each) => sum + sizeOf(each), 0);
   const sharers = Math.max(1, command.sharers ?? command.leases.length);
   const most = Math.min(sizeOf(range), command.most ?? MAX_LEASE_TASKS);
-  return Math.min(most, leaseTasks(open, { taskMs: slice.taskMs ?? command.taskMs, sharers }));
+  return Math.min(
+    most,
+    leaseTasks(open, { taskMs: slice.taskMs ?? command.taskMs, sharers, elsewhere: command.elsewhere }),
+  );
 }
 
 function granted(slice: Slice, ids: readonly string[], now: number): Granted[] {

@@ -1,3 +1,4 @@
+import { gunzipSync, gzipSync } from "node:zlib";
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import * as z from "zod";
 import type { Kind } from "../domain/records.ts";
@@ -9,6 +10,9 @@ export type Key = { pk: AttributeValue.SMember; sk: AttributeValue.SMember };
 
 /** A claim moves a record into byDue and its end moves it out: 2 of the 1,000 writes a second that a partition takes. */
 const DUE_SHARDS = 4;
+
+/** A shorter document fits into one write unit with its keys as it is. */
+const PACKED_FROM_BYTES = 800;
 
 export const key = (pk: string, sk: string): Key => ({ pk: { S: pk }, sk: { S: sk } });
 
@@ -41,15 +45,28 @@ export function recordItem(kind: Kind, id: string, put: NonNullable<Write["put"]
   };
 }
 
+/** A document's text, packed when that saves write units: results of an array say the same again and again. */
+export function documentItem(job: string, hash: string, text: string): Item {
+  const where = key(documentsOf(job), hash);
+  return Buffer.byteLength(text) <= PACKED_FROM_BYTES
+    ? { ...where, text: { S: text } }
+    : { ...where, packed: { B: gzipSync(text) } };
+}
+
 const text = z.object({ S: z.string() }).transform(({ S }) => S);
 const number = z.object({ N: z.string() }).transform(({ N }) => z.int().parse(Number(N)));
 const bytes = z.object({ B: z.instanceof(Uint8Array) }).transform(({ B }) => B);
+const body = { text: text.optional(), packed: bytes.optional() };
 
 /** Items are parsed by schema when read; other attributes of an item are left alone. */
 export const parts = {
   key: z.object({ pk: text, sk: text }),
   record: z.object({ pk: text, version: number, body: text }),
-  document: z.object({ pk: text, sk: text, text }),
+  document: z.object({ pk: text, sk: text, ...body }).transform(({ pk, sk, text, packed }) => ({
+    pk,
+    sk,
+    text: packed ? gunzipSync(packed).toString() : (text ?? ""),
+  })),
   chunk: z.object({ sk: text.transform(Number), data: bytes }),
   entry: z.object({ sk: text, seen: number }),
   account: z.object({ virtualTime: number }),

@@ -7,6 +7,7 @@ import { commitWrites } from "./dynamo-commit.ts";
 import { createDirectory } from "./dynamo-directory.ts";
 import {
   classesOf,
+  documentItem,
   documentsOf,
   duePartitions,
   holdersOf,
@@ -65,7 +66,7 @@ export function createDynamoStore(setup: { client: DynamoDBClient; table: string
 
     async putDocument(job, text) {
       const hash = nameDocument(job, text);
-      const Item = { ...key(documentsOf(job), hash), text: { S: text } };
+      const Item = documentItem(job, hash, text);
       await persist(() => client.send(new PutItemCommand({ TableName: table, Item })));
       return hash;
     },

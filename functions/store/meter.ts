@@ -13,7 +13,7 @@ import type {
   UpdateItemCommandInput,
   UpdateItemCommandOutput,
 } from "@aws-sdk/client-dynamodb";
-import { isConditionFailure } from "./dynamo-send.ts";
+import { failedConditions, isConditionFailure } from "./dynamo-send.ts";
 import { INDEX_KEYS, type IndexName, TABLE_KEY } from "./keys.ts";
 
 type Item = Record<string, AttributeValue>;
@@ -123,7 +123,7 @@ export function createMeter(): Meter {
             count(command, args.input, result.output);
             return result;
           } catch (cause) {
-            if (isConditionFailure(cause)) count(command, args.input, undefined);
+            if (isConditionFailure(cause) || failedConditions(cause).length > 0) count(command, args.input, undefined);
             throw cause;
           }
         },

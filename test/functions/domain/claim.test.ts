@@ -92,9 +92,18 @@ describe("the size of a lease", () => {
     expect(leaseTasks(1000, { sharers: 1 })).toBe(1);
   });
   it("is about 30 s of work", () => {
-    expect(leaseTasks(1000, { taskMs: 1000, sharers: 1 })).toBe(30);
+    expect(leaseTasks(1000, { taskMs: 1000, sharers: 1 })).toBe(31);
     expect(leaseTasks(1000, { taskMs: 29_000, sharers: 1 })).toBe(1);
     expect(leaseTasks(1000, { taskMs: 3_600_000, sharers: 1 })).toBe(1);
+  });
+  it("is a little more or less where a short rest would be left over", () => {
+    const long = { taskMs: 1000, sharers: 1, elsewhere: 1000 };
+    expect([64, 50, 40, 30].map((open) => leaseTasks(open, long))).toEqual([32, 25, 40, 30]);
+  });
+  it("is an equal share of the whole job, not of the slice alone", () => {
+    expect(leaseTasks(64, { taskMs: 1000, sharers: 8 })).toBe(4);
+    expect(leaseTasks(64, { taskMs: 1000, sharers: 8, elsewhere: 5000 })).toBe(32);
+    expect(leaseTasks(64, { taskMs: 1000, sharers: 8, elsewhere: 100 })).toBe(11);
   });
   it("leaves the last tasks for the other slots that ask", () => {
     expect(leaseTasks(100, { taskMs: 100, sharers: 4 })).toBe(13);

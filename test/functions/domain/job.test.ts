@@ -10,6 +10,7 @@ import {
   release,
   reopen,
   retryJob,
+  tasksElsewhere,
   tombstoneOf,
   UPLOAD_MS,
   withEnded,
@@ -224,4 +225,12 @@ describe("the terms of a spec", () => {
 it("retry at the slice drops expiry and keeps successes", () => {
   const slice = does(only(aReleasedJob(1, { expiresMs: MINUTE })), cancel(), T0);
   expect(does(slice, retry(), T0)).not.toHaveProperty("expiresAt");
+});
+
+it("what a job has beside the slice at hand is half of each slice that has not ended", () => {
+  const job = several();
+  expect(tasksElsewhere(job)).toBe(2);
+  const [first] = slices(job);
+  if (!first) throw new Error("no slice");
+  expect(tasksElsewhere(withEnded(job, { ...first, status: "finished" }, T0))).toBe(1);
 });

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { DynamoDBClient, type DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
 import dynalite from "dynalite";
-import { createTable, dropTable } from "./dynamo-table.ts";
+import { createTable, dropTable } from "../../../bench/support/dynamo-table.ts";
 
 /** DynamoDB, or one that stands in for it; its region, credentials and CA come from the usual AWS variables. */
 const endpoint = process.env["RENDT_TEST_DYNAMODB_ENDPOINT"];

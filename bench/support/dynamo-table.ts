@@ -6,7 +6,7 @@ import {
   type DynamoDBClient,
   type KeySchemaElement,
 } from "@aws-sdk/client-dynamodb";
-import { INDEX_KEYS, TABLE_KEY } from "../../../functions/store/keys.ts";
+import { INDEX_KEYS, TABLE_KEY } from "../../functions/store/keys.ts";
 
 const schema = ({ partition, sort }: { partition: string; sort: string }): KeySchemaElement[] => [
   { AttributeName: partition, KeyType: "HASH" },
