@@ -92,7 +92,6 @@ export function createLoop(setting: Setting): Loop {
   function rest(): void {
     const ms = unwell.nextMs();
     wellAt = performance.now() + ms;
-    setTimeout(dispatch, ms);
   }
 
   /** A disk that can't take a line can't take a job. */
@@ -159,8 +158,12 @@ export function createLoop(setting: Setting): Loop {
     polling = true;
     try {
       while (!draining.aborted && idle.length > 0 && queue.length === 0) {
-        const rest = restUntil - performance.now();
-        if (rest > 0) await sleep(rest, draining);
+        const restMs = Math.ceil(Math.max(restUntil, wellAt) - performance.now());
+        if (restMs > 0) {
+          await sleep(restMs, draining);
+          // What happened meanwhile may call for more rest, or for none; and timers fire up to a millisecond early.
+          continue;
+        }
         const count = wanted();
         if (count === 0) break;
         const askedAt = asked();
