@@ -151,7 +151,7 @@ export const ERRORS = {
   plain_http_refused: {
     status: 400,
     retryable: false,
-    hint: "give --tls-cert and --tls-key, listen on 127.0.0.1, or add --insecure on a network that you trust",
+    hint: "use an https:// URL; or, on a network whose every machine you trust, add --insecure",
   },
   unavailable: { status: 503, retryable: true, hint: "the server or its store is busy or restarting: try again" },
 } as const satisfies Record<string, Row>;

@@ -9,6 +9,7 @@ import { createDiskBlobs, type DiskBlobs } from "./blobs/disk.ts";
 import { createBlobHandler } from "./blobs/disk-http.ts";
 import type { Log } from "./deps.ts";
 import { createDoorbell } from "./doorbell.ts";
+import { fingerprintOf, ownCertificate } from "./local/certificate.ts";
 import { createClock } from "./local/clock.ts";
 import { every } from "./local/every.ts";
 import { makeFolder, readSecret } from "./local/folder.ts";
@@ -16,7 +17,9 @@ import { type ListenOptions, listen } from "./local/listen.ts";
 import { createRandom } from "./local/random.ts";
 import { createSqliteStore } from "./store/sqlite.ts";
 
-export type LocalOptions = ListenOptions & {
+export type LocalOptions = Omit<ListenOptions, "tls"> & {
+  /** PEM texts; or `own`: the key and certificate that the server made for itself. Without, plain HTTP. */
+  tls?: ListenOptions["tls"] | "own";
   /** Holds everything: database, blobs and secret. Made if missing; one server at a time. */
   folder: string;
   /** Uploads that would make the blobs take more bytes than this are refused (`storage_full`). */
@@ -29,6 +32,8 @@ export type LocalOptions = ListenOptions & {
 
 export type LocalServer = {
   url: string;
+  /** SHA-256 of the certificate; undefined for plain HTTP. */
+  fingerprint: string | undefined;
   /** Only when this start made the folder's first account; nobody can read them again. */
   first: FirstTokens | undefined;
   /** Stops accepting, answers those who wait, lets running requests finish and closes the store. */
@@ -98,14 +103,15 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
 
     const handleBlob = createBlobHandler(blobs, { onError });
     const handleApi = getRequestListener(createApp(world).fetch);
-    const server = await listen(options, (incoming, outgoing) => {
+    const tls = options.tls === "own" ? await ownCertificate(folder) : options.tls;
+    const server = await listen({ ...options, tls }, (incoming, outgoing) => {
       if (!handleBlob(incoming, outgoing)) void handleApi(incoming, outgoing);
     });
     closers.push(() => {
       doorbell.close();
       return server.close();
     });
-    return { url: server.url, first, close };
+    return { url: server.url, fingerprint: tls && fingerprintOf(tls.cert), first, close };
   } catch (error) {
     await close();
     throw error;

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import { isIPv6 } from "node:net";
 import { RendtError } from "../../contract/errors.ts";
+import { isLoopback } from "../../contract/loopback.ts";
 
 export type ListenOptions = {
   host: string;
@@ -88,8 +89,4 @@ function stop(server: Server): Promise<void> {
       resolve();
     });
   });
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

@@ -47,6 +47,6 @@ export const MEANINGS: Record<ErrorCode, string> = {
   storage_full: "the server has no room to store this",
   port_taken: "another program listens at this address",
   cannot_listen: "the server can't listen at this address",
-  plain_http_refused: "the server would be reachable from other machines without encryption",
+  plain_http_refused: "tokens would cross a network without encryption",
   unavailable: "the server or its store can't answer now; at a start: why its folder can't be used",
 };
