@@ -1,0 +1,93 @@
+import { spawn } from "node:child_process";
+import { createHash, createHmac } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as z from "zod";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const REGION = "us-east-1";
+const CDK_MS = 120_000;
+
+const outputs = z.object({ Url: z.url(), ApiFunction: z.string(), TableName: z.string(), BucketName: z.string() });
+export type Outputs = z.infer<typeof outputs>;
+
+/** The deployer: the one who has AWS credentials. */
+export type Deployer = {
+  /** `cdk bootstrap` and `cdk deploy --all`, as docs/deploy.md has them. */
+  deploy(): Promise<Outputs>;
+  /** Exit code of `cdk diff --fail`, and what it said. */
+  diff(): Promise<{ code: number; said: string }>;
+  /** Calls a JSON API of AWS. */
+  call(service: string, target: string, body: object): Promise<unknown>;
+  /** Invokes a Lambda by IAM. */
+  invoke(name: string, payload: object): Promise<unknown>;
+  close(): void;
+};
+
+export function createDeployer(endpoint: string): Deployer {
+  const folder = mkdtempSync(join(tmpdir(), "rendt-cdk-"));
+  const environment = { ...process.env, AWS_ENDPOINT_URL: endpoint, CDK_DISABLE_CLI_TELEMETRY: "true" };
+
+  /** Ends it too when it hangs: custom resources are known to, on an emulator. */
+  function cdk(...args: string[]): Promise<{ code: number; said: string }> {
+    const bin = join(root, "node_modules", "aws-cdk", "bin", "cdk");
+    const argv = [bin, ...args, "--ci", "--output", join(folder, "cdk.out")];
+    const child = spawn(process.execPath, argv, { cwd: root, env: environment, timeout: CDK_MS });
+    let said = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes: Buffer) => (said += bytes));
+    return new Promise((resolve, reject) => {
+      child.once("error", reject).once("close", (code) => resolve({ code: code ?? 1, said }));
+    });
+  }
+
+  async function must(...args: string[]): Promise<void> {
+    const { code, said } = await cdk(...args);
+    if (code !== 0) throw new Error(`cdk ${args.join(" ")} ended with ${code}:\n${said.slice(-4000)}`);
+  }
+
+  async function ask(service: string, path: string, headers: Record<string, string>, body: string): Promise<unknown> {
+    const url = new URL(path, endpoint);
+    const answer = await fetch(url, { method: "POST", headers: sign({ service, url, headers, body }), body });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${service} answered ${answer.status}: ${text.slice(0, 500)}`);
+    return text === "" ? undefined : JSON.parse(text);
+  }
+
+  return {
+    async deploy() {
+      await must("bootstrap", `aws://000000000000/${REGION}`);
+      const file = join(folder, "outputs.json");
+      await must("deploy", "--all", "--require-approval", "never", "--outputs-file", file);
+      return outputs.parse(JSON.parse(readFileSync(file, "utf8")).rendt);
+    },
+    diff: () => cdk("diff", "--fail"),
+    call: (service, target, body) =>
+      ask(service, "/", { "content-type": "application/x-amz-json-1.0", "x-amz-target": target }, JSON.stringify(body)),
+    invoke: (name, payload) => ask("lambda", `/2015-03-31/functions/${name}/invocations`, {}, JSON.stringify(payload)),
+    close() {
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** SigV4 for a POST to any service, with the deployer's credentials. */
+function sign(asked: { service: string; url: URL; headers: Record<string, string>; body: string }) {
+  const { service, url, body } = asked;
+  const [id, secret] = [process.env["AWS_ACCESS_KEY_ID"] ?? "", process.env["AWS_SECRET_ACCESS_KEY"] ?? ""];
+  const time = `${new Date().toISOString().slice(0, 19).replace(/[-:]/g, "")}Z`;
+  const scope = `${time.slice(0, 8)}/${REGION}/${service}/aws4_request`;
+  const hash = (text: string) => createHash("sha256").update(text).digest("hex");
+  const headers: Record<string, string> = { ...asked.headers, host: url.host, "x-amz-date": time };
+  const names = Object.keys(headers).sort();
+  const lines = names.map((name) => `${name}:${headers[name]}\n`).join("");
+  const canonical = ["POST", url.pathname, "", lines, names.join(";"), hash(body)].join("\n");
+  const key = scope
+    .split("/")
+    .reduce<string | Buffer>((last, part) => createHmac("sha256", last).update(part).digest(), `AWS4${secret}`);
+  const text = ["AWS4-HMAC-SHA256", time, scope, hash(canonical)].join("\n");
+  const signature = createHmac("sha256", key).update(text).digest("hex");
+  const by = `Credential=${id}/${scope}, SignedHeaders=${names.join(";")}, Signature=${signature}`;
+  return { ...asked.headers, "x-amz-date": time, authorization: `AWS4-HMAC-SHA256 ${by}` };
+}
