@@ -1,3 +1,5 @@
+import { misfits } from "../domain/match.ts";
+import type { WorkerRecord } from "../domain/records.ts";
 import { sliceId } from "../store/keys.ts";
 import type { SliceKey } from "../store/port.ts";
 import type { World } from "./call.ts";
@@ -9,14 +11,19 @@ const MOST_PAGES = 8;
 export const nameOf = ({ job, number }: SliceKey): string => (number === undefined ? job : sliceId(job, number));
 
 /**
- * Slices that may be claimable, soonest first within each class of each queue. Those that another claim of this process is at work on come
- * last, and of a window that many claimers read each begins at random: else all would want the same one.
+ * Slices that a worker may claim, soonest first within each class of each queue. Those that another claim of this process is at work on
+ * come last, and of a window that many claimers read each begins at random: else all would want the same one.
  */
-export async function* candidates(world: World, queues: readonly string[], wanted: number): AsyncGenerator<SliceKey> {
+export async function* candidates(
+  world: World,
+  { worker, queues }: { worker: WorkerRecord; queues: readonly string[] },
+  wanted: number,
+): AsyncGenerator<SliceKey> {
   const { store, busy, random } = world;
   const limit = Math.max(LEAST_PAGE, store.claimWindow, wanted);
   for (const queue of queues) {
     for (const name of await store.listClasses(queue)) {
+      if (misfits(name, worker).length > 0) continue;
       let cursor: string | undefined;
       for (let page = 0; page < MOST_PAGES; page += 1) {
         const found = await store.findClaimable(

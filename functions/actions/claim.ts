@@ -5,6 +5,7 @@ import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
 import type { Lease } from "../../contract/worker.ts";
 import type { CommandOf } from "../domain/commands.ts";
 import { tasksElsewhere } from "../domain/job.ts";
+import { misfits } from "../domain/match.ts";
 import type { WorkerRecord } from "../domain/records.ts";
 import { statusOf } from "../domain/status.ts";
 import type { SliceKey } from "../store/port.ts";
@@ -65,7 +66,8 @@ export async function claimNext(world: World, worker: WorkerRecord, want: Want):
     leases.push(...taken.flat());
     group = [];
   };
-  for await (const key of candidates(world, await queuesWithRoom(world, worker, want), want.leases)) {
+  const queues = await queuesWithRoom(world, worker, want);
+  for await (const key of candidates(world, { worker, queues }, want.leases)) {
     group.push(key);
     // As many slices at once as leases are missing: their commits share one sync.
     if (group.length === Math.min(missing(), MOST_AT_ONCE)) await take();
@@ -93,6 +95,9 @@ async function claimNamed(world: World, worker: WorkerRecord, want: Want & { job
   if (job.phase === "uploading" || job.phase === "releasing") {
     throw new RendtError("not_released", `job ${job.id} is not released yet: its inputs are not all there`);
   }
+  const unfit = misfits(job.class, worker);
+  if (unfit.length > 0)
+    throw new RendtError("not_available", `worker ${worker.id} can't take job ${job.id}: ${unfit.join("; ")}`);
   const numbers = job.slices === 1 ? [undefined] : Array.from({ length: job.slices }, (_, number) => number);
   const leases: Lease[] = [];
   for (const number of numbers) {

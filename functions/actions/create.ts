@@ -6,6 +6,7 @@ import { type BlobRef, blobsOf } from "../../contract/manifest.ts";
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
 import { createJob } from "../domain/job.ts";
 import { layoutOf } from "../domain/layout.ts";
+import { classOf } from "../domain/match.ts";
 import { sliceOf } from "../domain/only-slice.ts";
 import type { Job } from "../domain/records.ts";
 import { statusOf } from "../domain/status.ts";
@@ -15,7 +16,7 @@ import type { Call, World } from "./call.ts";
 import { base32, newId } from "./ids.ts";
 import { findMissing, grantInput } from "./inputs.ts";
 import { commitMetered, meter, meterCreation, meteredBy } from "./metering.ts";
-import { CLASS, queueOf } from "./queue.ts";
+import { queueOf } from "./queue.ts";
 import { quotasOf } from "./quotas.ts";
 import { toRefusal } from "./refusal.ts";
 import { releaseHeader } from "./release.ts";
@@ -69,7 +70,7 @@ async function createOne({ world, who }: Call, wanted: Wanted): Promise<Created>
       count,
       ...(limit !== undefined && { limit }),
       queue,
-      class: CLASS,
+      class: classOf(spec),
       order: now,
       keepMs: spec.keepMs,
       ...(wanted.watch && { watch: true }),

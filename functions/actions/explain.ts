@@ -1,4 +1,5 @@
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
+import { misfits } from "../domain/match.ts";
 import type { Job, Slice, WorkerRecord } from "../domain/records.ts";
 import type { Call } from "./call.ts";
 import { ownJob } from "./own-job.ts";
@@ -38,6 +39,7 @@ function against(
   if (!queuesOf(worker).includes(job.queue)) {
     reasons.push(`does not read queue ${job.queue}: its sandbox level is ${worker.sandbox}`);
   }
+  reasons.push(...misfits(job.class, worker));
   const silent = now - worker.lastSeenAt;
   if (silent > SILENT_MS) reasons.push(`was not heard of for ${Math.round(silent / 60_000)} minutes`);
   const avoided = slices.flatMap(({ open }) =>

@@ -17,9 +17,6 @@ export function queueOf(account: string, { queue }: Pick<JobSpec, "queue">): str
   throw new RendtError("bad_request", `there is no queue '${queue}' for account ${account}: use ${own} or ${PUBLIC}`);
 }
 
-/** The exact requirement of a job; all that can be asked for today fits every worker. */
-export const CLASS = "any";
-
 /** The queues that a worker reads, its own account's first; a token with scopes reads no others than those name. */
 export function queuesOf(worker: Pick<WorkerRecord, "account" | "sandbox">, scopes?: Scopes): string[] {
   const all = worker.sandbox === "strict" ? [ownQueue(worker.account), PUBLIC] : [ownQueue(worker.account)];

@@ -44,7 +44,7 @@ describe("a command line", () => {
     [["--retries", "-1"], '--retries "-1": use 0 or more'],
     [["--timeout", "5x"], '--timeout "5x": use a time such as 90s, 10m, 1h30m or 2d'],
     [["--success-codes", "0,300"], '--success-codes "0,300": use exit codes from 0 to 255, such as 0,3'],
-    [["--sandbox", "iron"], '--sandbox "iron": use none'],
+    [["--sandbox", "iron"], '--sandbox "iron": use none or strict'],
   ])("%j is refused: %s", (args, mistake) => expect(parse(...args).mistakes[0]).toBe(mistake));
 
   it("tells all mistakes together", () => {

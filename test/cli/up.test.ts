@@ -231,7 +231,7 @@ describe("rendt worker start", () => {
     );
     const wrong = await program.run(["worker", "start"], { env: { ...other, RENDT_TOKEN: tokens.submitter } });
     expect(wrong).toMatchObject({ code: 3, stderr: expect.stringContaining("(wrong_role)") });
-    expect((await program.run(["worker", "start", "--sandbox", "strict"], { env })).code).toBe(2);
+    expect((await program.run(["worker", "start", "--sandbox", "iron"], { env })).code).toBe(2);
     await stop(up);
   });
 });

@@ -288,4 +288,21 @@ describe("explain", () => {
     const own = await createJob(other, TRUE);
     expect((await other.explain({ id: own })).reasons).toContain("account other has no worker: start one");
   });
+
+  it("names what a job asks for and a worker has not, and no such worker claims it", async () => {
+    await world.worker.register({ ...machine(), memoryBytes: 1024 ** 3 });
+    const shutIn = await createJob(world.submitter, { ...TRUE, sandbox: "strict" });
+    const large = await createJob(world.submitter, { ...TRUE, limits: { memoryBytes: 2 * 1024 ** 3 } });
+    const why = async (id: string) => (await world.submitter.explain({ id })).workers[0]?.reasons;
+    expect(await why(shutIn)).toEqual(["its sandbox level is none, the job asks for strict"]);
+    expect(await why(large)).toEqual(["it offers 1024 MiB of memory, the job asks for 2048 MiB"]);
+    expect((await world.worker.claim({ worker: WORKER, leases: 2 })).leases).toEqual([]);
+    await expect(world.worker.claim({ worker: WORKER, leases: 1, job: shutIn })).rejects.toMatchObject({
+      code: "not_available",
+      message: expect.stringContaining("the job asks for strict"),
+    });
+    await world.worker.register({ ...machine(), sandbox: "strict" });
+    const { leases } = await world.worker.claim({ worker: WORKER, leases: 2 });
+    expect(leases.map(({ job }) => job)).toEqual([shutIn]);
+  });
 });
