@@ -33,6 +33,12 @@ async function forkWorker(market: Marketplace, options: object = {}): Promise<Ch
   return child;
 }
 
+async function killed(worker: ChildProcess): Promise<void> {
+  const gone = new Promise((resolve) => worker.once("exit", resolve));
+  worker.kill("SIGKILL");
+  await gone;
+}
+
 describe("after a cancel", () => {
   it("nothing of the task is left, whoever left its group included", async () => {
     const market = await openMarketplace();
@@ -65,7 +71,7 @@ describe("after a worker was killed", () => {
     const worker = await forkWorker(market);
     await market.submit({ command: family(marker) });
     await until(() => processesWith(marker).length >= 3);
-    worker.kill("SIGKILL");
+    await killed(worker);
     await until(() => processesWith(marker).length === 0);
   });
 
@@ -77,7 +83,7 @@ describe("after a worker was killed", () => {
     await until(() => processesWith(marker).length >= 1);
     // The watchdog hears of a group after a tenth of a second.
     await new Promise((resolve) => setTimeout(resolve, 300));
-    worker.kill("SIGKILL");
+    await killed(worker);
     await until(() => processesWith(marker).length === 0);
   });
 
@@ -90,7 +96,7 @@ describe("after a worker was killed", () => {
     const once = `test -e ${shared}/begun || { touch ${shared}/begun; sleep 500; }; : ${marker}`;
     const id = await market.submit({ command: ["sh", "-c", once] });
     await until(() => processesWith(marker).length >= 1);
-    worker.kill("SIGKILL");
+    await killed(worker);
     await until(() => processesWith(marker).length === 0);
     await market.startWorker({ state: join(market.folder, "killed") });
     expect(await market.ended(id)).toMatchObject({ status: "finished" });
@@ -110,7 +116,7 @@ describe("after a worker was killed", () => {
     writeFileSync(gate, "");
     const journal = join(market.folder, "killed", "journal");
     await until(() => readFileSync(journal, "utf8").includes('"is":"result"'));
-    worker.kill("SIGKILL");
+    await killed(worker);
     await market.restart();
     await market.startWorker({ state: join(market.folder, "killed") });
     expect(await market.ended(id)).toMatchObject({ status: "finished" });
