@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { openMarketplace } from "./marketplace.ts";
@@ -15,6 +15,15 @@ function mountSmall(folder: string): boolean {
   onTestFinished(() => void spawnSync("umount", ["-l", folder]));
   chmodSync(folder, 0o711);
   return true;
+}
+
+function fill(path: string): void {
+  const fd = openSync(path, "w");
+  try {
+    for (;;) writeSync(fd, Buffer.alloc(4096));
+  } catch {
+    closeSync(fd);
+  }
 }
 
 it("gives a task back when the worker's disk is full, and loses nothing: it ends once there is room", async ({
@@ -42,7 +51,7 @@ it("takes no work while not even its journal can be written", async ({ skip }) =
   await market.startWorker({ state: join(disk, "worker") });
   // A tmpfs counts its pages roughly: it may have room again right after it had none.
   const fillers = ["a", "b", "c", "d"].map((name) => join(disk, name));
-  for (const filler of fillers) spawnSync("dd", ["if=/dev/zero", `of=${filler}`, "bs=4k"]);
+  for (const filler of fillers) fill(filler);
   const id = await market.submit({ command: ["true", "x".repeat(110_000), "y".repeat(110_000)] });
   await until(() => market.notices.some((text) => text.includes("the journal can't be written")));
   for (const filler of fillers) rmSync(filler);
