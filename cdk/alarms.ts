@@ -1,4 +1,4 @@
-import { Duration } from "aws-cdk-lib";
+import { Duration, Validations } from "aws-cdk-lib";
 import { Alarm, ComparisonOperator, type IMetric, Metric, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
@@ -29,6 +29,10 @@ export class Alarms extends Construct {
     super(scope, id);
     const topic = email === undefined ? undefined : new Topic(this, "Topic", { enforceSSL: true });
     if (email !== undefined) topic?.addSubscription(new EmailSubscription(email));
+    if (topic) {
+      const reason = "A mail that can't be delivered has nobody to be handed to; the alarm stays on in the console";
+      Validations.of(topic).acknowledge({ id: "Serverless-SNSRedrivePolicy", reason });
+    }
     for (const [name, rule] of Object.entries(rulesOf(watched))) {
       const alarm = new Alarm(this, name, {
         alarmDescription: `What to do: docs/deploy.md#${rule.runbook}`,

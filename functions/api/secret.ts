@@ -5,7 +5,7 @@ const SECRET_BYTES = 32;
 
 /**
  * The secret of a stack, made by the first Lambda that needs it and the same for all of them ever after. It lives in the table
- * (docs/adr/secret-in-the-table.md): one read at each cold start, nothing to create, rotate or pay beside it, and a restored
+ * (docs/adr/0012-secret-in-the-table.md): one read at each cold start, nothing to create, rotate or pay beside it, and a restored
  * backup still knows the ids that it gave out by key.
  */
 export async function readSecret({ store, random }: Pick<Deps, "store" | "random">): Promise<Uint8Array> {

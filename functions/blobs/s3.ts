@@ -6,7 +6,7 @@ import { escapeText, readElements, readText } from "./s3-xml.ts";
 
 /**
  * Blobs in a bucket: grants are presigned URLs, and bytes never pass the server. The SDK's S3 client would be half of the Lambda's
- * bundle and load time for seven plain requests (docs/adr/own-s3-signer.md), so they are signed and sent here.
+ * bundle and load time for seven plain requests (docs/adr/0011-own-s3-signer.md), so they are signed and sent here.
  */
 export function createS3Blobs(setup: Bucket): Blobs {
   const { send, presign } = createSender(setup);

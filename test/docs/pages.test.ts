@@ -53,7 +53,25 @@ describe("the documents", () => {
   });
 
   it("name options that exist, ours or of the tools they speak of", () => {
-    const foreign = ["delete", "ignore-scripts", "import", "out"];
+    const foreign = [
+      "delete",
+      "ignore-scripts",
+      "import",
+      "out",
+      "all",
+      "cli-binary-format",
+      "detach",
+      "emulator",
+      "function-name",
+      "no-deletion-protection-enabled",
+      "no-enable-termination-protection",
+      "payload",
+      "restore-date-time",
+      "source-table-name",
+      "stack-name",
+      "table-name",
+      "target-table-name",
+    ];
     const dead = texts.flatMap(({ page, text }) =>
       allOf(text, /(?<![\w-])--([a-z][a-z-]+)/g)
         .filter((name) => !Object.hasOwn(OPTIONS, name) && !["version", ...foreign].includes(name))
