@@ -3,6 +3,8 @@ import { lstat, opendir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 
 export type DiskUse = { bytes: number; files: number };
+/** `blind`: some folder could not be looked into, so that there may be more. */
+export type Found = DiskUse & { blind: boolean };
 
 /** How much room a file system has left. */
 export async function roomAt(path: string): Promise<DiskUse> {
@@ -18,17 +20,15 @@ export async function diskUse(
   folders: readonly string[],
   pids: readonly number[],
   most: Partial<DiskUse>,
-): Promise<DiskUse> {
-  const use = deletedButOpen(pids);
+): Promise<Found> {
+  const use: Found = { ...deletedButOpen(pids), blind: false };
   const enough = () =>
     use.bytes > (most.bytes ?? Number.POSITIVE_INFINITY) || use.files > (most.files ?? Number.POSITIVE_INFINITY);
   const waiting = [...folders];
   for (let folder = waiting.pop(); folder !== undefined && !enough(); folder = waiting.pop()) {
-    let entries: Dir;
-    try {
-      entries = await opendir(folder);
-    } catch {
-      // Removed meanwhile, too deep a path, or closed to us by the job; what fills it still shows as lost room.
+    const entries = await openFolder(folder);
+    if (!entries) {
+      use.blind = true;
       continue;
     }
     for await (const entry of entries) {
@@ -43,6 +43,12 @@ export async function diskUse(
   }
   return use;
 }
+
+/**
+ * Nothing for a folder that was removed meanwhile, lies too deep, or that the job closed to itself and so to a worker of the same user.
+ * Opening it up by its path would let a link put in its place change a folder of the owner's.
+ */
+const openFolder = (path: string): Promise<Dir | undefined> => opendir(path).catch(() => undefined);
 
 /** Files without a name, which no look at folders finds. Those that two processes hold count once. */
 function deletedButOpen(pids: readonly number[]): DiskUse {

@@ -111,7 +111,9 @@ function createDiskGuard(folder: TaskFolder, { diskBytes, files }: Limits) {
         ...(files !== undefined && { files }),
       });
       most = Math.max(most, use.bytes);
-      if (diskBytes !== undefined && use.bytes > diskBytes) return `killed: disk ${sayBytes(diskBytes)}`;
+      // What lies where nobody can look still shows as lost room.
+      const bytes = use.blind ? Math.max(use.bytes, lost.bytes) : use.bytes;
+      if (diskBytes !== undefined && bytes > diskBytes) return `killed: disk ${sayBytes(diskBytes)}`;
       if (files !== undefined && use.files > files) return `killed: ${files} files`;
       return undefined;
     },

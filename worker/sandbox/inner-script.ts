@@ -57,7 +57,7 @@ export function rlimits({ processes, openFiles, fileBytes, memoryBytes, cpuMs }:
     commands.push(`ulimit -d ${Math.ceil(Math.max(2 * memoryBytes, memoryBytes + RESERVE_BYTES) / KIB)}`);
   if (cpuMs !== undefined) {
     const seconds = Math.ceil(cpuMs / 1000);
-    commands.push(`ulimit -H -t ${seconds + 1} && ulimit -S -t ${seconds}`);
+    commands.push(`ulimit -S -t ${seconds} && ulimit -H -t ${seconds + 1}`);
   }
   return commands;
 }

@@ -1,0 +1,79 @@
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import type { Run, RunEnd, Sandbox, TaskFolder } from "../../../worker/sandbox/port.ts";
+import { createSandbox } from "../../../worker/sandbox/sandbox.ts";
+import { startWatchdog } from "../../../worker/watchdog.ts";
+
+export type Ran = RunEnd & { stdout: string; stderr: string };
+export type Scene = {
+  sandbox: Sandbox & { missing: string | undefined };
+  folder: TaskFolder;
+  run(command: readonly string[], more?: Partial<Run> & { signal?: AbortSignal }): Promise<Ran>;
+};
+
+/** A sandbox with one slot and one task folder, gone when the test is over. Runs are strict unless told otherwise. */
+export async function openScene({ graceMs = 200, runtimes = [] as string[] } = {}): Promise<Scene> {
+  // Not below a closed folder: the users of a root worker's slots walk through it.
+  const state = mkdtempSync("/var/tmp/rendt-sandbox-");
+  chmodSync(state, 0o711);
+  const life = `life-${process.pid}-${Math.random().toString(36).slice(2)}.`;
+  const watchdog = startWatchdog(`RENDT_ATTEMPT=${life}`, () => undefined);
+  const notice = () => undefined;
+  const sandbox = await createSandbox({ state, workerId: "wtest", slots: 1, graceMs, runtimes, watchdog, notice });
+  onTestFinished(async () => {
+    await sandbox.close();
+    await watchdog.close();
+    rmSync(state, { recursive: true, force: true });
+  });
+  const [slot] = sandbox.slots;
+  if (!slot) throw new Error("a sandbox has a slot");
+  const root = join(sandbox.taskRoot, "task");
+  const folder = { root, work: join(root, "work"), home: join(root, "home"), tmp: join(root, "tmp") };
+  for (const path of Object.values(folder)) {
+    mkdirSync(path, { recursive: true, mode: path === root ? 0o711 : 0o700 });
+    if (slot.user && path !== root) chownSync(path, slot.user.uid, slot.user.gid);
+  }
+  return {
+    sandbox,
+    folder,
+    async run(command, { signal = new AbortController().signal, ...more } = {}) {
+      const printed = { stdout: "", stderr: "" };
+      const run: Run = {
+        command,
+        env: { PATH: "/usr/bin:/bin", RENDT_ATTEMPT: `${life}1.`, ...more.env },
+        folder,
+        level: "strict",
+        limits: {},
+        output(stream, chunk) {
+          printed[stream] += chunk;
+          return undefined;
+        },
+        ...more,
+      };
+      run.env = { PATH: "/usr/bin:/bin", RENDT_ATTEMPT: `${life}1.`, ...more.env };
+      return { ...(await slot.run(run, signal)), ...printed };
+    },
+  };
+}
+
+/** Why there is no strict sandbox here, if so: such tests are skipped with this reason. */
+export const strictMissing = await (async () => {
+  const state = mkdtempSync("/var/tmp/rendt-probe-");
+  chmodSync(state, 0o711);
+  const watchdog = startWatchdog(`RENDT_ATTEMPT=probe-${process.pid}.`, () => undefined);
+  const setting = {
+    state,
+    workerId: "wprobe",
+    slots: 1,
+    graceMs: 200,
+    runtimes: [],
+    watchdog,
+    notice: () => undefined,
+  };
+  const sandbox = await createSandbox(setting);
+  await sandbox.close();
+  await watchdog.close();
+  rmSync(state, { recursive: true, force: true });
+  return sandbox.missing;
+})();
