@@ -42,6 +42,7 @@ export const GROUPS = {
   jobs: "Jobs",
   machines: "Server and workers",
   hand: "The protocol by hand: one request or one transfer each",
+  access: "Accounts and access",
   setup: "Set-up",
 } as const;
 
@@ -52,5 +53,11 @@ export const ENVIRONMENT = {
   RENDT_TOKEN_FILE: "a file of mode 0600 that holds the token",
   RENDT_PROFILE: "the profile to use",
   RENDT_HOME: "where profiles and data are kept, instead of the XDG folders",
+  AWS_REGION: "of `login --stack`: the stack's region",
+  AWS_ACCESS_KEY_ID: "of `login --stack`: who deploys; without it the AWS CLI is asked",
+  AWS_SECRET_ACCESS_KEY: "belongs to it",
+  AWS_SESSION_TOKEN: "belongs to it, where they are for a time",
+  AWS_PROFILE: "of `login --stack`: the AWS CLI's profile",
+  AWS_ENDPOINT_URL: "of `login --stack`: instead of AWS, such as an emulator",
   NO_COLOR: "when set and not empty: no colour",
 } as const;

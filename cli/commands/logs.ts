@@ -2,14 +2,15 @@ import * as z from "zod";
 import { RendtError } from "../../contract/errors.ts";
 import { readLog } from "../../sdk/read-log.ts";
 import type { Call } from "../command.ts";
+import { reachByLink } from "../link.ts";
 import { createLogPrinter } from "../log-printer.ts";
 import { type Selection, selectOne } from "../selector.ts";
-import { reach, type Server } from "../server.ts";
+import type { Server } from "../server.ts";
 
 export async function run(call: Call): Promise<number> {
-  const { options, terminal, words } = call;
+  const { options, terminal } = call;
   const { follow = false, tail } = options;
-  const server = reach(call, "submitter", follow ? "patient" : "brief");
+  const { server, words } = reachByLink(call, follow ? "patient" : "brief");
   const selection = await selectOne(server.client, words);
   const print = createLogPrinter(terminal, {
     streams: options.stdout === options.stderr ? ["stdout", "stderr"] : [options.stdout ? "stdout" : "stderr"],

@@ -6,14 +6,15 @@ import { outputPages } from "../../sdk/fetch-outputs.ts";
 import type { Call } from "../command.ts";
 import { fetchInto } from "../fetch.ts";
 import { getJobs } from "../jobs.ts";
+import { reachByLink } from "../link.ts";
 import { type Selection, selectOne, tasksOf } from "../selector.ts";
-import { reach, type Server } from "../server.ts";
+import type { Server } from "../server.ts";
 import { formatTable, harmless } from "../table.ts";
 import { countFiles, formatSize } from "../units.ts";
 
 export async function run(call: Call): Promise<number> {
-  const { options, terminal, words } = call;
-  const server = reach(call, "submitter");
+  const { options, terminal } = call;
+  const { server, words } = reachByLink(call);
   const selection = await selectOne(server.client, words);
   const [job] = await getJobs(server.client, [selection.id]);
   const apart = (job?.count ?? 1) > 1;

@@ -3,16 +3,17 @@ import type { AnswerOf } from "../../contract/operations.ts";
 import type { TaskResult } from "../../contract/result.ts";
 import { outputPages } from "../../sdk/fetch-outputs.ts";
 import type { Call } from "../command.ts";
+import { reachByLink } from "../link.ts";
 import { type Selection, selectOne, tasksOf } from "../selector.ts";
-import { reach, type Server } from "../server.ts";
+import type { Server } from "../server.ts";
 import { showCommand, showStatus, showTasks } from "../status.ts";
 import { formatTable, harmless } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 import { countFiles, formatAgo, formatDuration, formatSize } from "../units.ts";
 
 export async function run(call: Call): Promise<number> {
-  const { options, terminal, words } = call;
-  const server = reach(call, "submitter");
+  const { options, terminal } = call;
+  const { server, words } = reachByLink(call);
   const selection = await selectOne(server.client, words);
   const answer = await server.client.show({ id: selection.id });
   if (options.json) {

@@ -1,6 +1,6 @@
-import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isLoopback } from "../../contract/loopback.ts";
 import { asDiskError } from "../../files/disk-error.ts";
 import { startLocal } from "../../functions/local.ts";
 import { currentProfile, foldersOf } from "../../sdk/profile.ts";
@@ -19,11 +19,13 @@ export async function run(call: Call): Promise<number> {
   const { options, environment, terminal } = call;
   const folders = foldersOf(environment);
   const folder = options.dir ?? join(folders.data, "server");
-  const tls = readTls(options);
+  const { host, port } = parseListen(options.listen ?? LISTEN);
+  const isOpen = !options.insecure && !isLoopback(host);
   const server = await startLocal({
-    ...parseListen(options.listen ?? LISTEN),
+    host,
+    port,
     folder,
-    tls,
+    tls: readTls(options) ?? (options.tls || isOpen ? "own" : undefined),
     insecure: options.insecure,
     maxDisk: options["max-disk"],
   });
@@ -43,7 +45,7 @@ export async function run(call: Call): Promise<number> {
       folder,
       wanted: options.profile ?? (environment["RENDT_PROFILE"] || undefined),
       url,
-      fingerprint: tls && new X509Certificate(tls.cert).fingerprint256,
+      fingerprint: server.fingerprint,
       tokens: server.first?.tokens,
     });
     if (!options["no-worker"] && interrupts.count === 0) worker = startOwnWorker(call, { profile, folder });

@@ -63,7 +63,7 @@ describe("rendt up", () => {
     expect((await stop(second.up)).stderr).not.toContain("first start");
   });
 
-  it("refuses a taken port, a folder in use, plain HTTP for others, and a folder whose tokens are nowhere", async () => {
+  it("refuses a taken port, a folder in use, and a folder whose tokens are nowhere", async () => {
     const { up, ready } = fresh("used", "--no-worker", "--dir", join(program.dir, "shared"));
     const { port } = new URL(await ready);
     const other = { env: { RENDT_HOME: join(program.dir, "used-2") } };
@@ -74,7 +74,6 @@ describe("rendt up", () => {
     };
     expect(await refused("--listen", `127.0.0.1:${port}`)).toMatch(/\(port_taken\)\nhint: /);
     expect(await refused("--listen", "127.0.0.1:0", "--dir", join(program.dir, "shared"))).toMatch(/\(unavailable\)/);
-    expect(await refused("--listen", "0.0.0.0:0")).toMatch(/\(plain_http_refused\)\nhint: /);
     await stop(up);
     expect(await refused("--listen", "127.0.0.1:0", "--dir", join(program.dir, "shared"))).toMatch(
       /profile default is not there \(broken_setup\)\nhint: /,

@@ -73,10 +73,18 @@ describe("wrong usage ends with 2 and says what to type", () => {
     [["--frob", "list"], /unknown option --frob before the command/],
     // Verbs of later versions are none yet.
     [["file", "ls"], /unknown command "file"/],
-    [["token", "list"], /unknown command "token"/],
     [["quote", "--", "true"], /unknown command "quote"/],
     [["stdin", "last"], /unknown command "stdin"/],
-    [["worker", "join", "x"], /unknown command "worker join"/],
+    [["worker", "drain", "x"], /unknown command "worker drain"/],
+    [["worker", "join", "http://127.0.0.1:9"], /--code is missing/],
+    [["login"], /give the server's URL, or --stack NAME/],
+    [["login", "http://127.0.0.1:9", "--stack", "x"], /give the server's URL, or --stack NAME/],
+    [["login", "http://127.0.0.1:9", "--code", "abc"], /--code is not whole/],
+    [["account", "create", "lab", "--quota", "tasks=3"], /--quota "tasks=3": use queued, running, bytes/],
+    [["account", "set", "lab"], /nothing to change was named/],
+    [["token", "create", "--role", "root"], /use admin or submitter or worker/],
+    [["token", "create", "--scope", "all"], /--scope "all": use queue=QUEUE/],
+    [["show", "http://127.0.0.1:9/#rendt_link_j"], /is no whole link/],
   ])("rendt %j", async (args, message) => {
     const { code, stdout, stderr } = await program.run(args, {
       env: { RENDT_URL: "http://127.0.0.1:9", RENDT_TOKEN: "x" },

@@ -1,0 +1,28 @@
+import type { Call } from "../command.ts";
+import { reach } from "../server.ts";
+import { formatTable, harmless } from "../table.ts";
+import { formatAgo, formatSize } from "../units.ts";
+
+export async function run(call: Call): Promise<number> {
+  const { options, terminal, words } = call;
+  const worker = await reach(call, "submitter").client.showWorker({ id: words[0] ?? "" });
+  if (options.json) {
+    terminal.json(worker);
+    return 0;
+  }
+  const { id, name, account, slots, version, os, arch, cpus, memoryBytes, sandbox, registeredAt, lastSeenAt } = worker;
+  const now = Date.now();
+  const rows = [
+    ["Worker", id],
+    ["Name", harmless(name)],
+    ["Account", account],
+    ["Slots", String(slots)],
+    ["Machine", harmless(`${os} ${arch}, ${cpus} cpus, ${formatSize(memoryBytes)}`)],
+    ["Sandbox", sandbox],
+    ["Version", harmless(version)],
+    ["Registered", formatAgo(registeredAt, now)],
+    ["Seen", formatAgo(lastSeenAt, now)],
+  ];
+  for (const line of formatTable(rows)) terminal.line(line);
+  return 0;
+}

@@ -1,0 +1,30 @@
+import { checkServerUrl } from "../contract/client.ts";
+import { openServer } from "../sdk/open-server.ts";
+import type { Call } from "./command.ts";
+import { usage } from "./failure.ts";
+import { assertPrivate, keepTokens } from "./keep-token.ts";
+
+/** A code as it is passed on: what the server made, and behind a dot the fingerprint of the server's certificate, if it made that itself. */
+const CODE = /^([0-9a-z-]{16,24})(?:\.([0-9a-f]{64}))?$/i;
+
+export const writeCode = (code: string, fingerprint: string | undefined): string =>
+  fingerprint === undefined ? code : `${code}.${fingerprint.replaceAll(":", "").toLowerCase()}`;
+
+/** Swaps a code for a token at the server that the code's fingerprint proves, and saves it; answers what it is good for. */
+export async function enrollWith(call: Call, given: { url: string; code: string; note?: string | undefined }) {
+  const url = checkServerUrl(given.url);
+  assertPrivate(url, call.options);
+  const [, code, fingerprint] = CODE.exec(given.code.trim()) ?? [];
+  if (code === undefined)
+    throw usage("--code is not whole: copy it as `rendt enroll create` printed it, to its last character");
+  const pin = fingerprint === undefined ? undefined : { origin: new URL(url).origin, fingerprint };
+  // Once: a code that was swapped is used up, also when its answer was lost.
+  const server = openServer({ url, ...(pin && { pin }) });
+  try {
+    const { text, role, account, expiresAt } = await server.client.enroll({ code, note: given.note });
+    const profile = keepTokens(call, { url, tokens: { [role]: text }, fingerprint });
+    return { profile, role, account, url, expiresAt };
+  } finally {
+    server.close();
+  }
+}

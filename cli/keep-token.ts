@@ -1,0 +1,35 @@
+import type { Role } from "../contract/account.ts";
+import { RendtError } from "../contract/errors.ts";
+import { isLoopback } from "../contract/loopback.ts";
+import { currentProfile, foldersOf, readProfile, useProfile, writeProfile } from "../sdk/profile.ts";
+import type { Call } from "./command.ts";
+
+type Kept = { url: string; tokens: Partial<Record<Role, string>>; fingerprint?: string | undefined };
+
+/** The profile that a login is about: the one named, else the one in use. */
+export function profileName({ options, environment }: Pick<Call, "options" | "environment">): string {
+  return options.profile ?? (environment["RENDT_PROFILE"] || currentProfile(foldersOf(environment)));
+}
+
+/** Saves tokens beside those of other roles at the same server, makes the profile the one in use, and answers its name. */
+export function keepTokens(call: Call, { url, tokens, fingerprint }: Kept): string {
+  const folders = foldersOf(call.environment);
+  const name = profileName(call);
+  const saved = readProfile(folders, name);
+  const same = saved?.url === url ? saved : undefined;
+  if (saved && !same) call.terminal.say(`profile ${name} was for ${saved.url}; its tokens are forgotten`);
+  const pin = fingerprint === undefined ? {} : { fingerprint };
+  writeProfile(folders, name, { ...same, ...pin, url, tokens: { ...same?.tokens, ...tokens } });
+  useProfile(folders, name);
+  return name;
+}
+
+/** A token or a code that is sent over plain HTTP is everybody's on that network. */
+export function assertPrivate(url: string, { insecure }: Pick<Call["options"], "insecure">): void {
+  const { protocol, hostname } = new URL(url);
+  if (protocol === "https:" || insecure || isLoopback(hostname.replace(/^\[|\]$/g, ""))) return;
+  throw new RendtError(
+    "plain_http_refused",
+    `${url} is plain HTTP to another machine: whoever is between would read the token`,
+  );
+}
