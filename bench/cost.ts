@@ -66,7 +66,15 @@ async function singles(cloud: Cloud): Promise<Use> {
   });
 }
 
-type Busy = { id: string; client: Client; lease?: Lease | undefined; from: number; next: number; renewAt: number };
+type Busy = {
+  id: string;
+  client: Client;
+  idleSince: number;
+  lease?: Lease | undefined;
+  from: number;
+  next: number;
+  renewAt: number;
+};
 
 /** Each worker has one slot, hands in what a lease brought with its end, and asks for the next in the same call. */
 async function array(cloud: Cloud): Promise<Use> {
@@ -74,7 +82,14 @@ async function array(cloud: Cloud): Promise<Use> {
   const workers: Busy[] = [];
   for (let n = 0; n < WORKERS; n += 1) {
     const client = await cloud.as("worker");
-    workers.push({ id: await register(client, n), client, from: 0, next: cloud.clock(), renewAt: 0 });
+    workers.push({
+      id: await register(client, n),
+      client,
+      idleSince: cloud.clock(),
+      from: 0,
+      next: cloud.clock(),
+      renewAt: 0,
+    });
   }
   let done = 0;
   const take = (worker: Busy, lease: Lease | undefined, retryMs: number) => {
@@ -86,7 +101,8 @@ async function array(cloud: Cloud): Promise<Use> {
   const step = async (worker: Busy) => {
     const { lease, id, client } = worker;
     if (!lease) {
-      const { leases, retryAfterMs } = await client.claim({ worker: id, leases: 1 });
+      const idleMs = cloud.clock() - worker.idleSince;
+      const { leases, retryAfterMs } = await client.claim({ worker: id, leases: 1, idleMs });
       return take(worker, leases[0], retryAfterMs);
     }
     if (worker.renewAt < worker.next) {
@@ -96,6 +112,7 @@ async function array(cloud: Cloud): Promise<Use> {
     }
     const results = Array.from({ length: lease.upTo - lease.from }, (_, at) => resultOf(lease.from + at));
     done += results.length;
+    worker.idleSince = cloud.clock();
     const answer = await client.finish({
       worker: id,
       items: [{ lease: lease.id, from: lease.from, results }],
@@ -120,11 +137,17 @@ function timeOf({ lease, renewAt, next }: Busy): number {
 
 /** A day of polls of a worker without work. */
 async function idle(cloud: Cloud): Promise<Use> {
-  const worker = await cloud.as("worker");
+  const [submitter, worker] = [await cloud.as("submitter"), await cloud.as("worker")];
   const id = await register(worker);
+  // Queues in which something waited once: looking into one is paid for.
+  for (const queue of ["@main", "public"]) {
+    const { items } = await submitter.create({ jobs: [{ spec: { command: ["true"], queue } }] });
+    await submitter.cancel({ ids: items.map(({ id: job }) => String(job)) });
+  }
+  const began = cloud.clock();
   return cloud.used(async () => {
     for (const until = cloud.clock() + DAY_S * 1000; cloud.clock() < until; ) {
-      const { retryAfterMs } = await worker.claim({ worker: id, leases: 1 });
+      const { retryAfterMs } = await worker.claim({ worker: id, leases: 1, idleMs: cloud.clock() - began });
       cloud.pass(retryAfterMs);
     }
   });

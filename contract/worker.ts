@@ -40,6 +40,8 @@ export const registerAnswer = z.looseObject({
   account: z.string(),
   serverTime: z.int(),
   renewEveryMs: z.int(),
+  /** Results of a lease that goes on may wait this long for each other: where each call is paid for, a minute. */
+  gatherMs: z.int().optional(),
 });
 
 export const workerView = z.looseObject({
@@ -97,6 +99,8 @@ export const claimRequest = z.strictObject({
   job: jobId.optional(),
   holdMs: z.int().min(1000).max(MAX_HOLD_MS).optional(),
   wait: z.int().min(0).max(MAX_WAIT_MS).optional(),
+  /** How long this worker has had nothing to do: the longer, the later it may be told to come back. */
+  idleMs: z.int().min(0).optional(),
 });
 export const claimAnswer = z.looseObject({ leases: z.array(lease), retryAfterMs: z.int() });
 

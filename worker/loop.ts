@@ -62,6 +62,7 @@ export function createLoop(setting: Setting): Loop {
   let claimed = 0;
   let polling = false;
   let restUntil = 0;
+  let busyAt = performance.now();
   let patience: NodeJS.Timeout | undefined;
   let finish: () => void;
   const done = new Promise<void>((resolve) => {
@@ -135,6 +136,7 @@ export function createLoop(setting: Setting): Loop {
       pace.took(performance.now() - began, tasks);
     } else rest();
     running -= 1;
+    busyAt = performance.now();
     idle.push(slot);
     dispatch();
   }
@@ -167,7 +169,8 @@ export function createLoop(setting: Setting): Loop {
         const count = wanted();
         if (count === 0) break;
         const askedAt = asked();
-        const claim = { worker: setting.workerId, leases: count, wait: MAX_WAIT_MS };
+        const idleMs = running > 0 ? 0 : Math.round(performance.now() - busyAt);
+        const claim = { worker: setting.workerId, leases: count, wait: MAX_WAIT_MS, idleMs };
         try {
           const { leases, retryAfterMs } = await setting.client.claim(claim, { signal: draining });
           backOff.reset();

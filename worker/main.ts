@@ -106,7 +106,7 @@ async function work(life: Life): Promise<void> {
       leaving: leaving.signal,
       notice: config.notice,
     };
-    await claimUntilTold(life, { shop, held, leaving, renewEveryMs: registered.renewEveryMs });
+    await claimUntilTold(life, { shop, held, leaving, registered });
   } finally {
     leaving.abort();
     await place.close();
@@ -154,7 +154,7 @@ type Setting = {
   shop: Omit<Workshop, "heartbeat" | "outbox">;
   held: Map<string, Held>;
   leaving: AbortController;
-  renewEveryMs: number;
+  registered: AnswerOf<"register">;
 };
 
 async function claimUntilTold({ config, place, draining, cancelling }: Life, setting: Setting): Promise<void> {
@@ -171,13 +171,14 @@ async function claimUntilTold({ config, place, draining, cancelling }: Life, set
     client,
     workerId,
     held,
-    renewEveryMs: setting.renewEveryMs,
+    renewEveryMs: setting.registered.renewEveryMs,
     changed,
     notice,
   });
   const outbox: Outbox = createOutbox({
     client,
     workerId,
+    gatherMs: setting.registered.gatherMs,
     held,
     journal,
     notice,

@@ -21,6 +21,8 @@ export type Outbox = {
 type Setting = {
   client: Client;
   workerId: string;
+  /** How long results of a lease that goes on wait for each other; the server's wish. */
+  gatherMs?: number | undefined;
   held: Map<string, Held>;
   journal: Journal;
   /** How many leases the answer should bring, and who takes them. */
@@ -36,7 +38,7 @@ type Setting = {
   notice(text: string): void;
 };
 
-/** Results of a lease that goes on are gathered this long: a commit each would cost an array a quarter of its speed. */
+/** Results of a lease that goes on are gathered this long unless the server wishes otherwise: a commit each would cost an array a quarter of its speed. */
 const GATHER_MS = 200;
 /** While the slots have more than enough at hand, results of single jobs share a call: each call is a commit and a sync of the server. */
 const SHARE_MS = 5;
@@ -50,7 +52,7 @@ export const OFFER_MS = 7 * 86_400_000;
 type Sent = { held: Held; item: FinishItem };
 
 export function createOutbox(setting: Setting): Outbox {
-  const { held: all, journal } = setting;
+  const { held: all, journal, gatherMs = GATHER_MS } = setting;
   const backOff = createBackOff();
   const closing = new AbortController();
   const waiters = new Set<() => void>();
@@ -73,9 +75,9 @@ export function createOutbox(setting: Setting): Outbox {
     if (busy || closing.signal.aborted) return;
     clearTimeout(timer);
     dropSettled();
-    const sent = gather(all, alone);
+    const sent = gather(all, { alone, gatherMs });
     if (sent.length === 0) {
-      const soonest = nextDue(all);
+      const soonest = nextDue(all, gatherMs);
       if (soonest !== undefined) timer = setTimeout(() => void sendDue(), soonest);
       if (all.size === 0) for (const tell of waiters) tell();
       return;
@@ -228,12 +230,12 @@ function hasPlenty(all: ReadonlyMap<string, Held>): boolean {
 }
 
 /** What is to be sent now: leases that are done with, and results that have waited. */
-function gather(all: ReadonlyMap<string, Held>, alone: boolean): Sent[] {
+function gather(all: ReadonlyMap<string, Held>, { alone, gatherMs }: { alone: boolean; gatherMs: number }): Sent[] {
   const sent: Sent[] = [];
   let room = MAX_REQUEST_JSON;
   for (const held of all.values()) {
     if (sent.length >= (alone ? 1 : MAX_LEASES_PER_REQUEST) || room <= 0) break;
-    if (!isDue(held)) continue;
+    if (!isDue(held, gatherMs)) continue;
     const { item, size } = itemOf(held);
     sent.push({ held, item });
     room -= size;
@@ -241,19 +243,19 @@ function gather(all: ReadonlyMap<string, Held>, alone: boolean): Sent[] {
   return sent;
 }
 
-function isDue(held: Held): boolean {
+function isDue(held: Held, gatherMs: number): boolean {
   const ready = readyOf(held);
   if (held.over && ready === held.finished.length) return true;
   const first = held.finished[0];
-  return ready > 0 && first !== undefined && Date.now() - first.at >= GATHER_MS;
+  return ready > 0 && first !== undefined && Date.now() - first.at >= gatherMs;
 }
 
-function nextDue(all: ReadonlyMap<string, Held>): number | undefined {
+function nextDue(all: ReadonlyMap<string, Held>, gatherMs: number): number | undefined {
   let soonest: number | undefined;
   for (const held of all.values()) {
     const first = held.finished[0];
     if (!first?.ready) continue;
-    const left = Math.max(0, first.at + GATHER_MS - Date.now());
+    const left = Math.max(0, first.at + gatherMs - Date.now());
     soonest = Math.min(soonest ?? left, left);
   }
   return soonest;

@@ -19,8 +19,9 @@ import { ownQueue, queuesOf } from "./queue.ts";
 import { slicesOf } from "./view.ts";
 import { lookUntil } from "./waiting.ts";
 
-/** When an idle worker comes back: where it is told at once of new work, and where each poll costs money. */
-const IDLE_MS = { told: 1000, polling: 60_000 };
+/** When an idle worker comes back where it is told at once of new work; and where each poll costs money: soon after work, rarely later. */
+const TOLD_MS = 1000;
+const POLLING_MS = { least: 1000, most: 60_000 };
 
 /**
  * A lease carries a spec (≤ 256 KiB) and items (≤ 512 KiB). An answer must stay below 4 MiB, so that after so many bytes no more are
@@ -45,13 +46,18 @@ export async function claim(call: Call, request: ParsedRequestOf<"claim">): Prom
     const leases = await claimNext(world, worker, { ...request, scopes: who.scopes });
     return { value: leases, enough: leases.length > 0 || request.leases === 0 };
   });
-  return { leases: value, retryAfterMs: enough ? 0 : idleMs(world) };
+  return { leases: value, retryAfterMs: enough ? 0 : restMs(world, request.idleMs) };
 }
 
-/** With jitter, so that workers that were sent away together do not come back together. */
-export function idleMs({ doorbell, random }: World): number {
+/**
+ * How long a worker without work rests: half of the time that it has been idle, so that work that comes in a row is met soon. With jitter,
+ * so that workers that were sent away together do not come back together.
+ */
+export function restMs({ doorbell, random }: World, idleMs = Number.POSITIVE_INFINITY): number {
   const [chance = 0] = random(1);
-  return Math.round((doorbell.holds ? IDLE_MS.told : IDLE_MS.polling) * (0.5 + chance / 512));
+  if (doorbell.holds) return Math.round(TOLD_MS * (0.5 + chance / 512));
+  const rest = Math.min(POLLING_MS.most, Math.max(POLLING_MS.least, idleMs / 2));
+  return Math.round(rest * (0.85 + chance / 1700));
 }
 
 /** Up to `want.leases` leases, spread over as many slices as there are; fewer when their specs and items are long. */

@@ -7,7 +7,7 @@ import { queuesOf } from "./queue.ts";
 import { slicesOf, viewJob } from "./view.ts";
 
 /** A worker that was not heard of for so long is taken for switched off. */
-const SILENT_MS = 5 * 60_000;
+const SILENT_MS = 6 * 60_000;
 const MOST_WORKERS = 200;
 
 /** Why a job waits: what is true of itself, and for each worker of the account what does not fit. */

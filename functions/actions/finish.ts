@@ -12,7 +12,7 @@ import { decide } from "../domain/slice.ts";
 import { applyToSlice, type Loaded } from "./apply.ts";
 import { mapAtMost } from "./at-most.ts";
 import type { Call, World } from "./call.ts";
-import { claimNext, idleMs } from "./claim.ts";
+import { claimNext, restMs } from "./claim.ts";
 import { readLeaseId } from "./lease-id.ts";
 import { indexAt } from "./positions.ts";
 import { toRefusal } from "./refusal.ts";
@@ -38,7 +38,7 @@ export async function finish(call: Call, request: ParsedRequestOf<"finish">): Pr
   // What was just finished may have made room in a slice that holds its most leases.
   const late = await claimNext(world, worker, { leases: wanted - early.length, scopes: who.scopes });
   const leases: Lease[] = [...early, ...late];
-  return { items, leases, retryAfterMs: leases.length > 0 || wanted === 0 ? 0 : idleMs(world) };
+  return { items, leases, retryAfterMs: leases.length > 0 || wanted === 0 ? 0 : restMs(world, 0) };
 }
 
 async function finishItem(world: World, { id: worker }: WorkerRecord, item: FinishItem): Promise<Answered> {

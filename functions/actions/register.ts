@@ -5,6 +5,9 @@ import type { WorkerRecord } from "../domain/records.ts";
 import { retrying } from "./apply.ts";
 import type { Call } from "./call.ts";
 
+/** Longer than a lease's usual work: one finish for each lease, not for each task, where calls are paid for. */
+const GATHER_MS = 60_000;
+
 /** Makes a worker known to its account, or notes that it changed. */
 export async function register(
   { world, who }: Call,
@@ -30,5 +33,12 @@ export async function register(
     return committed === "conflict" ? "conflict" : { value: undefined };
   });
   world.sightings.forget(request.id);
-  return { id: request.id, account: who.account, serverTime: now, renewEveryMs: RENEW_EVERY_MS };
+  const gatherMs = world.doorbell.holds ? undefined : GATHER_MS;
+  return {
+    id: request.id,
+    account: who.account,
+    serverTime: now,
+    renewEveryMs: RENEW_EVERY_MS,
+    ...(gatherMs !== undefined && { gatherMs }),
+  };
 }

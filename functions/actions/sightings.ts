@@ -2,8 +2,10 @@ import { RendtError } from "../../contract/errors.ts";
 import type { WorkerRecord } from "../domain/records.ts";
 import type { Store } from "../store/port.ts";
 
-/** A worker's record is believed this long, and its last sign of life is written this often. */
+/** A worker's record is believed this long. */
 const BELIEVED_MS = 60_000;
+/** Its last sign of life is written this often: each minute, it would be the dearest part of an idle worker in the cloud. */
+const NOTED_MS = 240_000;
 /** A worker that asked within this time counts among those who share the work. */
 const LATELY_MS = 30_000;
 
@@ -25,7 +27,7 @@ export function createSightings(store: Pick<Store, "get" | "commit">): Sightings
     if (!record || record.account !== account) {
       throw new RendtError("not_found", `worker ${id} is not registered by account ${account}: register it first`);
     }
-    if (now - record.lastSeenAt < BELIEVED_MS) return record;
+    if (now - record.lastSeenAt < NOTED_MS) return record;
     const put = { ...record, version: record.version + 1, lastSeenAt: now };
     // On a conflict somebody else has just written the same.
     await store.commit([{ kind: "worker", put, expect: record.version }]);

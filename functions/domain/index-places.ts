@@ -5,8 +5,11 @@ import type { Job, Slice } from "./records.ts";
 /** Where a slice stands in its queue. */
 export type QueuePlace = { queue: string; class: string; order: number };
 
-/** The index entries of a record; both absent when it is final (lifecycle.md, rule 5). */
-export type IndexPlaces = { byQueue?: QueuePlace; wakeAt?: number };
+/**
+ * The index entries of a record; both absent when it is final (lifecycle.md, rule 5). `alone`: nothing but the record itself has to be
+ * done away with at `wakeAt`.
+ */
+export type IndexPlaces = { byQueue?: QueuePlace; wakeAt?: number; alone?: boolean };
 
 /**
  * A slice is queued while something in it is claimable, and due while a timer runs. It depends on the record alone: a commit takes
@@ -28,8 +31,21 @@ export function slicePlaces(slice: Slice): IndexPlaces {
 export function jobPlaces(job: Job): IndexPlaces {
   const slice = sliceOf(job);
   const byQueue = slice && slicePlaces(slice).byQueue;
-  return { ...(byQueue && { byQueue }), ...(job.wakeAt !== undefined && { wakeAt: job.wakeAt }) };
+  return {
+    ...(byQueue && { byQueue }),
+    ...(job.wakeAt !== undefined && { wakeAt: job.wakeAt, ...(isAlone(job) && { alone: true }) }),
+  };
 }
+
+/** An ended job of one slice without documents, files and counters. */
+function isAlone({ only, spec, metered, phase, due }: Job): boolean {
+  if (!only || only.status === "open" || only.pages || due || phase === "uploading" || metered) return false;
+  if (!("inline" in spec) || hasFiles(spec.inline)) return false;
+  return (only.done ?? []).every(({ doc }) => !doc || ("inline" in doc && !hasFiles(doc.inline)));
+}
+
+/** Blobs are named by their SHA-256, wherever they stand in a document. */
+const hasFiles = (document: unknown): boolean => JSON.stringify(document).includes('"sha256"');
 
 function hasClaimable(slice: Slice): boolean {
   if (Object.keys(slice.leases).length >= slice.cap) return false;

@@ -13,7 +13,7 @@ const offsetKey = (offset: number): string => String(offset).padStart(16, "0");
 export function createChunks(reach: Reach): Pick<Store, "appendChunk" | "readChunks" | "removeChunks"> {
   async function* walkFrom(stream: string, lowest: number): AsyncGenerator<LogChunk, void, undefined> {
     const above = lowest < 0 ? "" : offsetKey(lowest);
-    for await (const item of walk(reach, chunksOf(stream), above)) {
+    for await (const item of walk(reach, chunksOf(stream), { above })) {
       const { sk, data } = parts.chunk.parse(item);
       yield { offset: sk, data };
     }

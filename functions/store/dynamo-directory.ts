@@ -47,7 +47,7 @@ export function createDirectory(reach: Reach, clock: () => number) {
   /** All entries; one that was not noted for a day is kept only if it still holds something. */
   async function list(directory: string, holdsAny?: (entry: string) => Promise<boolean>): Promise<string[]> {
     const entries: string[] = [];
-    for await (const item of walk(reach, directory)) {
+    for await (const item of walk(reach, directory, { mayLag: true })) {
       const { sk, seen } = parts.entry.parse(item);
       if (holdsAny && clock() - seen > STALE_AFTER_MS) {
         if (!(await holdsAny(sk))) {

@@ -2,7 +2,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import * as z from "zod";
 import type { Kind } from "../domain/records.ts";
-import { readSortKey } from "./keys.ts";
+import { readSortKey, TTL_ATTRIBUTE } from "./keys.ts";
 import type { Write } from "./record.ts";
 
 export type Item = Record<string, AttributeValue>;
@@ -34,13 +34,15 @@ export const duePartitions = Array.from({ length: DUE_SHARDS }, (_, shard) => `d
 
 /** The whole item: a put replaces it, so what is absent here leaves its index. */
 export function recordItem(kind: Kind, id: string, put: NonNullable<Write["put"]>): Item {
-  const { queue, due, owner } = put.places;
+  const { queue, due, owner, vanishAt } = put.places;
   return {
     ...recordKey(kind, id),
     version: { N: String(put.version) },
     body: { S: put.body },
     ...(queue && { qpk: { S: queuePartition(queue) }, qsk: { S: queue.sort } }),
-    ...(due && { dpk: { S: duePartition(due) }, dsk: { S: due } }),
+    // Dropped by DynamoDB itself, for nothing; a removal by the sweep would cost more than all else that is done to a single job.
+    ...(vanishAt !== undefined && { [TTL_ATTRIBUTE]: { N: String(Math.ceil(vanishAt / 1000)) } }),
+    ...(due && vanishAt === undefined && { dpk: { S: duePartition(due) }, dsk: { S: due } }),
     ...(owner && { opk: { S: ownerPartition(kind, owner.account) }, osk: { S: owner.sort } }),
   };
 }
@@ -61,7 +63,7 @@ const body = { text: text.optional(), packed: bytes.optional() };
 /** Items are parsed by schema when read; other attributes of an item are left alone. */
 export const parts = {
   key: z.object({ pk: text, sk: text }),
-  record: z.object({ pk: text, version: number, body: text }),
+  record: z.object({ pk: text, version: number, body: text, [TTL_ATTRIBUTE]: number.optional() }),
   document: z.object({ pk: text, sk: text, ...body }).transform(({ pk, sk, text, packed }) => ({
     pk,
     sk,

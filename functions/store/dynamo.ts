@@ -40,7 +40,9 @@ export function createDynamoStore(setup: { client: DynamoDBClient; table: string
   async function get<K extends Kind>(kind: K, ids: readonly string[]): Promise<(RecordOf<K> | undefined)[]> {
     const keyOf = (id: string) => recordKey(kind, id);
     const items = (await getItems(reach, ids.map(keyOf))).map((item) => parts.record.parse(item));
-    const bodies = new Map(items.map(({ pk, body }) => [pk, body]));
+    // DynamoDB takes its time, days even, to drop what has vanished.
+    const there = items.filter(({ ttl }) => ttl === undefined || ttl * 1000 > clock());
+    const bodies = new Map(there.map(({ pk, body }) => [pk, body]));
     return ids.map((id) => {
       const body = bodies.get(keyOf(id).pk.S);
       return body === undefined ? undefined : readRecord(kind, id, body);

@@ -9,6 +9,8 @@ import type { DueKey, Put, SliceKey } from "./port.ts";
 export type Places = {
   queue?: { queue: string; class: string; sort: string };
   due?: string;
+  /** From this time on the record is of no use to anybody, and nothing else goes with it: a store may drop it instead of keeping it in `due`. */
+  vanishAt?: number;
   owner?: { account: string; sort: string };
 };
 
@@ -56,10 +58,11 @@ export function readDuePlace(sort: string): DueKey {
 
 const isTimed = (kind: string): kind is DueKey["kind"] => ["job", "slice", "tombstone", "code"].includes(kind);
 
-function timed({ byQueue, wakeAt }: IndexPlaces, kind: DueKey["kind"], id: string): Places {
+function timed({ byQueue, wakeAt, alone }: IndexPlaces, kind: DueKey["kind"], id: string): Places {
   return {
     ...(byQueue && { queue: { queue: byQueue.queue, class: byQueue.class, sort: sortKey(byQueue.order, id) } }),
     ...(wakeAt !== undefined && { due: sortKey(wakeAt, `${kind}#${id}`) }),
+    ...(wakeAt !== undefined && alone && { vanishAt: wakeAt }),
   };
 }
 
