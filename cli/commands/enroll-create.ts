@@ -9,6 +9,7 @@ import { formatDuration } from "../units.ts";
 /** The code alone goes to standard output. */
 export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
+  const scopes = readScopes(options.scope);
   const { client } = reach(call, "admin");
   const { url, pin } = addressOf(call, "admin");
   const kind = role.parse(options.role ?? "worker");
@@ -16,7 +17,7 @@ export async function run(call: Call): Promise<number> {
     account: options.account ?? (await client.whoami()).account,
     role: kind,
     note: options.note,
-    scopes: readScopes(options.scope),
+    scopes,
     uses: options.uses,
     forMs: options.for,
     tokenMs: options.expires,

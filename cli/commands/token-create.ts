@@ -6,12 +6,13 @@ import { reach } from "../server.ts";
 /** The token alone goes to standard output, so that it can be sent into a file of mode 0600. */
 export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
+  const scopes = readScopes(options.scope);
   const { client } = reach(call, "admin");
   const made = await client.createToken({
     account: options.account ?? (await client.whoami()).account,
     role: role.parse(options.role ?? "submitter"),
     note: options.note,
-    scopes: readScopes(options.scope),
+    scopes,
     expiresInMs: options.expires,
   });
   if (options.json) terminal.json(made);

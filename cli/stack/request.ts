@@ -12,7 +12,7 @@ export type Aws = {
   endpoint: string | undefined;
 };
 
-type Wanted = { service: "lambda" | "cloudformation"; path: string; body: string; type: string };
+type Wanted = { service: string; path: string; body: string; type: string };
 
 const TIMEOUT_MS = 30_000;
 

@@ -29,6 +29,10 @@ export const recordCases: Cases = {
     const tombstone = aTombstone("j3", 5);
     const worker = aWorker("w1");
     const token = aToken("t1");
+    const account = { v: 1, id: "ann", version: 1, createdAt: 1, quotas: { runningTasks: 3 } } as const;
+    const terms = { account: "ann", role: "worker", uses: 2, tokenMs: 5, createdAt: 1, wakeAt: 9 } as const;
+    const code = { v: 1, id: "hash", version: 1, ...terms } as const;
+    const audit = { v: 1, id: "a1", version: 1, at: 5, account: "ann", by: "t1", what: "x", target: "y" } as const;
     const sweep = { v: 1, id: "sweep", version: 1, lastNow: 1, lastSweepAt: 2 } as const;
     const all: Change[] = [
       newJob(job),
@@ -36,6 +40,9 @@ export const recordCases: Cases = {
       { kind: "tombstone", put: tombstone, expect: "absent" },
       { kind: "worker", put: worker, expect: "absent" },
       { kind: "token", put: token, expect: "absent" },
+      { kind: "account", put: account, expect: "absent" },
+      { kind: "code", put: code, expect: "absent" },
+      { kind: "audit", put: audit, expect: "absent" },
       { kind: "sweep", put: sweep, expect: "absent" },
     ];
     for (const change of all) expect(await store.commit([change])).toBe("ok");
@@ -44,6 +51,14 @@ export const recordCases: Cases = {
     expect(await store.get("tombstone", ["j3"])).toEqual([tombstone]);
     expect(await store.get("worker", ["w1"])).toEqual([worker]);
     expect(await store.get("token", ["t1"])).toEqual([token]);
+    expect(await store.get("account", ["ann"])).toEqual([account]);
+    expect(await store.get("code", ["hash"])).toEqual([code]);
+    expect(await store.get("audit", ["a1"])).toEqual([audit]);
+    expect(await store.list("account", undefined, { limit: 5 })).toEqual({ items: [account] });
+    expect(await store.list("audit", undefined, { limit: 5 })).toEqual({ items: [audit] });
+    expect(await store.findDue(9, { limit: 5 })).toMatchObject({
+      items: [{ kind: "tombstone" }, { kind: "code", id: "hash", wakeAt: 9 }],
+    });
     expect(await store.get("sweep", ["sweep"])).toEqual([sweep]);
   },
 

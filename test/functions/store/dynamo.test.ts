@@ -10,6 +10,10 @@ const DYNALITE_GAPS = [
   "a hundred changes are made together",
   "of 16 transactions over the same two records exactly one wins both",
   "money moves between two records without being lost or made",
+  "counters begin at 0, go up and down, and belong to one account",
+  "a counter that would pass its bound keeps the whole commit from being written",
+  "a record that is not as expected is a conflict, whatever the counters say",
+  "of 20 commits at once exactly as many win as there is room for",
 ];
 
 let dynamo: Dynamo;

@@ -3,6 +3,7 @@ import type { Store } from "../../../functions/store/port.ts";
 import type { Cases } from "./cases.ts";
 import { accountCases } from "./contract-accounts.ts";
 import { chunkCases } from "./contract-chunks.ts";
+import { counterCases } from "./contract-counters.ts";
 import { documentCases } from "./contract-documents.ts";
 import { indexCases } from "./contract-indexes.ts";
 import { listCases } from "./contract-lists.ts";
@@ -15,6 +16,7 @@ const groups: Record<string, Cases> = {
   documents: documentCases,
   chunks: chunkCases,
   accounts: accountCases,
+  counters: counterCases,
 };
 
 /**
