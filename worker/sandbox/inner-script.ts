@@ -5,7 +5,7 @@ type Inner = { command: readonly string[]; env: Readonly<Record<string, string>>
 /** A word of a shell, whatever is in it. */
 export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** The shell writes this before the job begins. */
+/** The shell writes this when all is ready, and begins the job once it has read a line. */
 export const BEGUN = "begun\n";
 
 /**
@@ -23,6 +23,7 @@ export function innerScript({ command, env, limits }: Inner): string {
     `exec 9>&2 2>&6 6>&-`,
     `{ ${rlimits(limits).join(" && ")}; } || exit 125`,
     `printf ${quote(BEGUN.replace("\n", "\\n"))} >&2`,
+    `read -r go <&2 || exit 125`,
     // Redirected inside, because a redirection of the brackets leaves a copy of the worker's channel open in them.
     `(`,
     `exec 2>&9 9>&-`,

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
-import type { Readable, Writable } from "node:stream";
+import type { Duplex, Writable } from "node:stream";
 import { ATTEMPT_VARIABLE, type Start, type Started, type Stdio, signalled } from "../process.ts";
 import { explainShellFailure } from "../start-failure.ts";
 import { bubblewrapArguments, FD, INNER } from "./bubblewrap.ts";
@@ -39,8 +39,6 @@ export function strictStart(setting: StrictSetting, user: SlotUser | undefined, 
   return (run, stdio) => {
     const child = spawnBubblewrap(setting, { run, stdio, user, slot });
     if (child.pid === undefined) return unstarted(child);
-    lowerPriority(child.pid);
-    // Only now does bubblewrap go on: it waits for the end of its arguments, so that all it starts inherits what was set above.
     send(child, FD.script, innerScript(run));
     send(
       child,
@@ -115,18 +113,29 @@ function control(child: ChildProcess, outer: number, run: Run): Started {
     belt ??= setTimeout(() => kill(outer, "SIGKILL"), inner === undefined ? UNKNOWN_MS : OUTER_MS);
   }
 
+  let going = false;
+  /** The shell waits for our word, so that the job inherits what is set here; making the sandbox is not slowed down by it. */
+  function go(): void {
+    if (inner === undefined || going || killing || !shell.text().startsWith(BEGUN)) return;
+    going = true;
+    lowerPriority(inner);
+    shell.say("go\n");
+  }
+
   status.onText((text) => {
     const found = /"child-pid": (\d+)/.exec(text)?.[1];
     if (found === undefined || inner !== undefined) return;
     inner = Number(found);
     if (killing) killNow();
+    go();
   });
+  shell.onText(go);
 
   return {
     child,
     root: () => inner,
     kill(signal) {
-      if (signal === "SIGKILL" || !shell.text().startsWith(BEGUN) || inner === undefined) return killNow();
+      if (signal === "SIGKILL" || !going || inner === undefined) return killNow();
       // The first process, which is of the same group, takes no signal from the outside but KILL.
       kill(-inner, "SIGTERM");
       kill(-inner, "SIGCONT");
@@ -167,7 +176,7 @@ const unstarted = (child: ChildProcess): Started => ({
 
 /** What comes from a descriptor, a few lines at most. */
 function gather(child: ChildProcess, fd: number) {
-  const stream = child.stdio[fd] as Readable;
+  const stream = child.stdio[fd] as Duplex;
   let text = "";
   let heard: (text: string) => void = () => undefined;
   stream.on("error", () => undefined);
@@ -177,6 +186,7 @@ function gather(child: ChildProcess, fd: number) {
   });
   return {
     text: () => text,
+    say: (line: string) => void stream.write(line),
     onText(call: (text: string) => void) {
       heard = call;
     },

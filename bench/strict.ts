@@ -1,0 +1,64 @@
+// What the sandbox level strict adds to a no-op: both levels in turn, in one worker process, as a slot's user.
+// node --import ./scripts/ts.mjs bench/strict.ts [RUNS]
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Level } from "../worker/sandbox/port.ts";
+import { createSandbox } from "../worker/sandbox/sandbox.ts";
+import { startWatchdog } from "../worker/watchdog.ts";
+import { createReport } from "./support/emit.ts";
+import { median, percentile } from "./support/numbers.ts";
+
+const [runs = 200] = process.argv.slice(2).map(Number);
+const report = createReport("strict");
+const state = mkdtempSync("/var/tmp/rendt-bench-");
+chmodSync(state, 0o711);
+const watchdog = startWatchdog(`RENDT_ATTEMPT=bench-${process.pid}.`, console.error);
+const sandbox = await createSandbox({
+  state,
+  workerId: "wbench",
+  slots: 1,
+  graceMs: 1000,
+  runtimes: [],
+  watchdog,
+  notice: console.error,
+});
+try {
+  if (sandbox.missing !== undefined) throw new Error(`there is no strict sandbox here: ${sandbox.missing}`);
+  const [slot] = sandbox.slots;
+  if (!slot) throw new Error("a sandbox has a slot");
+  const root = join(sandbox.taskRoot, "task");
+  const folder = { root, work: join(root, "work"), home: join(root, "home"), tmp: join(root, "tmp") };
+  for (const path of Object.values(folder)) {
+    mkdirSync(path, { recursive: true, mode: path === root ? 0o711 : 0o700 });
+    if (slot.user && path !== root) chownSync(path, slot.user.uid, slot.user.gid);
+  }
+  const env = { PATH: "/usr/bin:/bin", RENDT_ATTEMPT: `bench-${process.pid}.1.` };
+  const limits = { processes: 512, openFiles: 4096, diskBytes: 1024 ** 3 };
+  const time = async (level: Level): Promise<number> => {
+    const began = performance.now();
+    const run = {
+      command: ["true"],
+      env,
+      folder,
+      level,
+      limits: level === "strict" ? limits : {},
+      output: () => undefined,
+    };
+    const { outcome } = await slot.run(run, new AbortController().signal);
+    if (outcome !== "exited") throw new Error(`a no-op at ${level}: ${outcome}`);
+    return performance.now() - began;
+  };
+  const ms: Record<Level, number[]> = { none: [], strict: [] };
+  for (let at = -10; at < runs; at += 1)
+    for (const level of at % 2 === 0 ? (["none", "strict"] as const) : (["strict", "none"] as const)) {
+      const took = await time(level);
+      if (at >= 0) ms[level].push(took);
+    }
+  const peer = { none: median(ms.none) };
+  report({ figure: "a no-op", value: median(ms.strict), unit: "ms", peer, p95: percentile(ms.strict, 0.95), runs });
+  report({ figure: "strict adds", value: median(ms.strict) - median(ms.none), unit: "ms", bar: { atMost: 12 } });
+} finally {
+  await sandbox.close();
+  await watchdog.close();
+  rmSync(state, { recursive: true, force: true });
+}
