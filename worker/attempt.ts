@@ -138,6 +138,7 @@ async function settle(
     return { kept: false };
   }
   const result: TaskResult = { index: indexOf(held.lease, position), outcome, ...rest };
+  if (inputs && end.usage) result.usage = { ...end.usage, inputBytes: await inputs.bytes() };
   if (log.counts.bytes > 0) result.log = logOf(log);
   const files: TaskFiles = {};
   const kept = wantsOutputs(held, result);

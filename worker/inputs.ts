@@ -14,6 +14,8 @@ import type { SlotUser } from "./sandbox/port.ts";
 /** The input tree of a lease: its list is read once, its files are placed anew for each task. */
 export type Inputs = {
   manifest(): Promise<Manifest>;
+  /** Of all files together. */
+  bytes(): Promise<number>;
   /** Answers why the job's inputs can't be placed by anybody, if so; throws when it is this machine or the network. */
   place(folder: string, user: SlotUser | undefined): Promise<string | undefined>;
 };
@@ -47,6 +49,10 @@ export function createInputs({ lease, grants }: Pick<Held, "lease" | "grants">, 
 
   return {
     manifest,
+    async bytes() {
+      const { entries } = await manifest();
+      return entries.reduce((sum, entry) => sum + (entry.kind === "file" ? entry.size : 0), 0);
+    },
     async place(folder, user) {
       try {
         await place(folder);

@@ -10,7 +10,10 @@ const UNITS = { K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 } as const;
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 
 const size = z
-  .union([z.int().min(1), z.string().regex(/^\d+(\.\d+)?[KMGT]?$/i)], "a size such as 500M or 2G")
+  .union(
+    [z.int().min(1), z.string().regex(/^\d+(\.\d+)?[KMGT]?$/i, "a size such as 500M or 2G")],
+    "a size such as 500M or 2G",
+  )
   .transform((value) => {
     if (typeof value === "number") return value;
     const unit = value.slice(-1).toUpperCase();

@@ -53,7 +53,7 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
   [/Unknown option/, "install bubblewrap 0.8 or newer"],
 ];
 
-const hintFor = (why: string): string => {
+export const hintFor = (why: string): string => {
   const hint = HINTS.find(([pattern]) => pattern.test(why))?.[1];
   return hint === undefined ? "" : `: ${hint}`;
 };
