@@ -93,6 +93,7 @@ export async function createTestWorld() {
     blobs,
     logged,
     token,
+    transport,
     as,
     put,
     admin: await as("main", "admin"),
