@@ -39,18 +39,24 @@ export async function openMarket(): Promise<Market> {
   const log = join(folder, "log");
   const closers: (() => void)[] = [];
   let server: Started;
-  const workers = new Set<Started>();
+  const programs = new Set<Started>();
+
+  function launch(words: string[], env: Record<string, string>): Started {
+    const program = start(rendt(...words), { env, log });
+    programs.add(program);
+    void program.ended.then(() => programs.delete(program));
+    return program;
+  }
 
   function launchServer(): Started {
-    const args = ["up", "--no-worker", "--dir", join(folder, "server"), "--listen", new URL(url).host];
-    server = start(rendt(...args), { env: { RENDT_HOME: home }, log });
+    const words = ["up", "--no-worker", "--dir", join(folder, "server"), "--listen", new URL(url).host];
+    server = launch(words, { RENDT_HOME: home });
     return server;
   }
 
   async function close(): Promise<void> {
     for (const closer of closers) closer();
-    await Promise.all([...workers].map((worker) => worker.end("SIGKILL")));
-    await server.end("SIGKILL");
+    await Promise.all([...programs].map((program) => program.end("SIGKILL")));
     rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 
@@ -66,10 +72,7 @@ export async function openMarket(): Promise<Market> {
       launchServer,
       launchWorker({ slots }) {
         const env = { RENDT_HOME: join(folder, "worker"), RENDT_URL: url, RENDT_TOKEN: tokens.worker };
-        const worker = start(rendt("worker", "start", "--slots", String(slots)), { env, log });
-        workers.add(worker);
-        void worker.ended.then(() => workers.delete(worker));
-        return worker;
+        return launch(["worker", "start", "--slots", String(slots)], env);
       },
       async startWorker(options) {
         const worker = market.launchWorker(options);
