@@ -1,22 +1,13 @@
 // Runs a command beside MiniStack (DynamoDB and S3 on this machine, no Docker): `node scripts/ministack.mjs -- COMMAND ARGS..`
 // The program is installed once into a folder below the temporary one; each run has its own port, certificate and state.
 import { execFileSync, spawn } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { createServer } from "node:net";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pythonTool } from "./python-tool.mjs";
 
 const VERSION = "1.5.33"; // it releases many times a week, and each release moves some edge
 const START_MS = 30_000;
@@ -43,7 +34,7 @@ try {
 }
 
 async function main() {
-  const program = install();
+  const program = pythonTool("ministack", VERSION);
   const certificate = makeCertificate();
   const port = await freePort();
   const env = { ...process.env, AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test", AWS_REGION: "us-east-1" };
@@ -114,22 +105,6 @@ function refuseModuleFolder(start) {
     }
     if (folder === dirname(folder)) return;
   }
-}
-
-function install() {
-  const home = join(tmpdir(), `rendt-ministack-${VERSION}-${userInfo().uid}`);
-  const program = join(home, "bin", "ministack");
-  if (existsSync(home) && statSync(home).uid !== userInfo().uid) throw new Error(`${home} belongs to somebody else`);
-  if (existsSync(join(home, "complete"))) return program;
-  console.error(`installing MiniStack ${VERSION} into ${home}`);
-  rmSync(home, { recursive: true, force: true });
-  mkdirSync(home, { mode: 0o700 });
-  execFileSync("python3", ["-m", "venv", home], { stdio: ["ignore", "ignore", "inherit"] });
-  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", `ministack==${VERSION}`];
-  execFileSync(join(home, "bin", "python"), pip, { stdio: ["ignore", "ignore", "inherit"] });
-  writeFileSync(join(home, "complete.new"), "");
-  renameSync(join(home, "complete.new"), join(home, "complete"));
-  return program;
 }
 
 function makeCertificate() {

@@ -1,23 +1,26 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod";
+import { createClient } from "../../contract/client.ts";
+import { fetchTransport } from "../../contract/fetch-transport.ts";
 import { buildProgram, type Program, type Running } from "../cli/program.ts";
 import { createDeployer, type Deployer, type Outputs } from "./deployment.ts";
 import { type Recorder, startRecorder } from "./recorder.ts";
 
 const emulator = process.env["RENDT_TEST_AWS_ENDPOINT"];
 const cert = process.env["RENDT_TEST_TLS_CERT"] ?? "";
-const firstTokens = z.object({ tokens: z.object({ admin: z.string(), submitter: z.string(), worker: z.string() }) });
+const profiles = z.object({ tokens: z.object({ admin: z.string(), submitter: z.string(), worker: z.string() }) });
 
-describe.skipIf(emulator === undefined)("the stack, deployed", { timeout: 120_000 }, () => {
+describe.skipIf(emulator === undefined)("the stack, deployed", { timeout: 150_000 }, () => {
   let recorder: Recorder;
   let deployer: Deployer;
   let outputs: Outputs;
   let program: Program;
-  let tokens: z.infer<typeof firstTokens>["tokens"];
+  let tokens: z.infer<typeof profiles>["tokens"];
   let worker: Running;
+  let later: string;
 
   beforeAll(async () => {
     recorder = await startRecorder({
@@ -29,10 +32,19 @@ describe.skipIf(emulator === undefined)("the stack, deployed", { timeout: 120_00
     deployer = createDeployer(emulator ?? "");
     [outputs, program] = await Promise.all([deployer.deploy(), buildProgram()]);
     recorder.serve(new URL(outputs.Url).host);
-    ({ tokens } = firstTokens.parse(await deployer.invoke(outputs.ApiFunction, { rendt: "first-admin" })));
+    const { AWS_ACCESS_KEY_ID = "", AWS_SECRET_ACCESS_KEY = "", AWS_REGION = "" } = process.env;
+    const keys = { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION };
+    const deployers = { ...keys, AWS_ENDPOINT_URL: emulator ?? "", NODE_EXTRA_CA_CERTS: cert };
+    // Only here a program is given cloud credentials: those of the one who deployed.
+    const login = await program.run(["login", "--stack", "rendt"], { env: deployers });
+    expect(login).toMatchObject({ code: 0 });
+    const profile = readFileSync(join(program.dir, "home", "profiles", "default.json"), "utf8");
+    ({ tokens } = profiles.parse(JSON.parse(profile)));
+    // It waits for the end of this file: only the schedule can start it.
+    later = await submit("--delay", "1s", "--name", "later", "--", "true");
     worker = program.start(["worker", "start", "--slots", "2", "--name", "laptop"], { env: as("worker") });
     await worker.seen("works for");
-  }, 100_000);
+  }, 240_000);
   afterAll(async () => {
     await program?.close();
     deployer?.close();
@@ -45,6 +57,15 @@ describe.skipIf(emulator === undefined)("the stack, deployed", { timeout: 120_00
     RENDT_TOKEN: tokens[role],
     NODE_EXTRA_CA_CERTS: cert,
   });
+
+  const rendt = (...args: string[]) => program.run(args, { env: as("submitter") });
+  async function submit(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await rendt("submit", "-q", ...args);
+    if (code !== 0) throw new Error(`not submitted: ${stderr}`);
+    return stdout.trim();
+  }
+  const client = (role: keyof typeof tokens) =>
+    createClient({ url: recorder.apiUrl, token: tokens[role], transport: fetchTransport });
 
   it("runs a job with inputs and brings back its outputs, with tokens only", async () => {
     const folder = program.folder("work");
@@ -65,9 +86,150 @@ describe.skipIf(emulator === undefined)("the stack, deployed", { timeout: 120_00
     expect(new Set(grants.map(({ method, status }) => `${method} ${status}`))).toEqual(new Set(["PUT 200", "GET 200"]));
   });
 
+  it("gives each grant for one object, one content and one time, and believes no worker's word", async () => {
+    const [submitter, stranger] = [client("submitter"), client("worker")];
+    // Nobody else fits it: the real worker must not be quicker.
+    const worker = "w00000000000z";
+    await stranger.register({ ...MACHINE, id: worker });
+    const created = await submitter.create({ jobs: [{ spec: { command: ["true"], outputs: ["o"] } }] });
+    const job = z.object({ id: z.string() }).parse(created.items[0]).id;
+    const claimed = await stranger.claim({ worker, leases: 1, job });
+    const lease = z.object({ id: z.string() }).parse(claimed.leases[0]).id;
+    const bytes = Buffer.from("what the task made");
+    const blob = { size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+    const entry = { use: "deliver" as const, lease, index: 0, blob };
+    const { items } = await stranger.grants({ entries: [entry] });
+    const grant = one.parse(items[0]);
+    const put = async (body: Buffer, url = grant.url) =>
+      (await fetch(url, { method: "PUT", headers: grant.headers, body: new Uint8Array(body) })).status;
+
+    const manifest = { entries: [{ path: "o", kind: "file" as const, mode: 0o644, ...blob }] };
+    const result = { index: 0, outcome: "exited" as const, exitCode: 0, durationMs: 1, outputs: { manifest } };
+    const finish = () => stranger.finish({ worker, items: [{ lease, from: 0, results: [result] }] });
+    const missing = await finish();
+    expect(JSON.stringify(missing.items[0])).toContain("outputs_missing");
+
+    expect(await put(Buffer.from("what the thief made"))).toBeGreaterThanOrEqual(400);
+    expect(await put(Buffer.from("WHAT the task made"))).toBe(400);
+    expect(await put(bytes, grant.url.replace(/Signature=./, "Signature=x"))).toBe(403);
+    expect(await put(bytes, grant.url.replace(blob.sha256, "0".repeat(64)))).toBe(403);
+    expect(await put(bytes, grant.url.replace(/Expires=\d+/, "Expires=604800"))).toBe(403);
+    expect(await put(bytes, grant.url.replace(/\?.*/, ""))).toBe(403);
+    expect(await put(bytes)).toBe(200);
+    expect(await put(bytes)).toBe(412);
+
+    const first = await finish();
+    expect(first.items[0]).toMatchObject({ accepted: [{ from: 0, upTo: 1 }] });
+    expect((await finish()).items[0]).toMatchObject({ accepted: [{ from: 0, upTo: 1 }] });
+    const { items: ended } = await submitter.get({ ids: [job] });
+    expect(ended[0]).toMatchObject({ status: "finished" });
+  });
+
+  it("loses nothing and does nothing twice while DynamoDB throttles, fails and loses answers, S3 is slow and Lambda times out", async () => {
+    const met = new Map<string, number>();
+    recorder.meet(({ from, method, headers, url }) => {
+      const what = from === "aws" ? (headers["x-amz-target"] ?? `S3 ${method}`) : from;
+      const count = (met.get(what) ?? 0) + 1;
+      met.set(what, count);
+      // Two in a row at most, because a call is made three times before it is given up.
+      if (count % 4 >= 2) return undefined;
+      if (what === "grant") return { status: 503, body: "<Error><Code>SlowDown</Code></Error>" };
+      if (what === "api") return url.includes("/v1/health") ? undefined : count % 8 < 2 ? TIMED_OUT : "lost";
+      if (what.startsWith("S3")) return { status: 503, body: "<Error><Code>SlowDown</Code></Error>" };
+      return [THROTTLED, FAILED, "lost" as const][Math.floor(count / 4) % 3];
+    });
+    const folder = program.folder("faults");
+    writeFileSync(join(folder, "in"), Buffer.alloc(100_000, "x"));
+    try {
+      const command = ["sh", "-c", "echo ran >> ran; wc -c < in >> ran"];
+      const ran = await program.run(
+        ["run", "--name", "faults", "-i", "in", "-o", "ran", "--get", "got", "--", ...command],
+        { env: as("submitter"), cwd: folder },
+      );
+      expect(ran.code, ran.stderr).toBe(0);
+      expect(readFileSync(join(folder, "got", "ran"), "utf8")).toMatch(/^ran\n\s*100000\n$/);
+    } finally {
+      recorder.meet(undefined);
+    }
+    for (const what of ["PutItem", "Query", "BatchGetItem"])
+      expect(met.get(`DynamoDB_20120810.${what}`)).toBeGreaterThan(1);
+    const { items } = await client("submitter").list({ name: "faults" });
+    expect(items).toHaveLength(1);
+    expect(items[0]).toMatchObject({ status: "finished" });
+  });
+
+  it("refuses a token in a URL", async () => {
+    const answer = await fetch(`${recorder.apiUrl}/v1/jobs/${PLANTED}?token=${PLANTED}`);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ error: { code: "token_in_url" } });
+  });
+
+  it("starts a delayed job by its schedule alone", async () => {
+    const waited = await rendt("wait", later, "--timeout", "110s");
+    expect(waited).toMatchObject({ code: 0 });
+  });
+
   it("has not changed: cdk diff finds nothing", async () => {
     const { code, said } = await deployer.diff();
     expect(said).toContain("There were no differences");
     expect(code).toBe(0);
   });
+
+  it("has shown no secret: keys only sign, tokens are in one header, and logs hold neither", async () => {
+    const { exchanges } = recorder;
+    const secrets = lambdaSecrets();
+    expect(secrets.length).toBeGreaterThan(0);
+    const texts = exchanges.map((each) => ({ ...each, all: JSON.stringify(each) }));
+    expect(texts.filter(({ all }) => secrets.some((secret) => all.includes(secret)))).toEqual([]);
+
+    const clients = texts.filter(({ from }) => from !== "aws");
+    // A key's id is in a grant and nowhere else.
+    const withoutGrants = clients.map(({ all }) => all.replace(/X-Amz-Credential=[^&"\\]+/g, ""));
+    expect(withoutGrants.filter((text) => /A[KS]IA[0-9A-Z]{16}/.test(text))).toEqual([]);
+    // Tokens go to the API, in one header, and to nobody else.
+    const token = /rendt_(admin|submitter|worker)_t[0-9a-z]{12}_/;
+    for (const { from, headers, url, body, answer } of exchanges) {
+      const { authorization = "", ...others } = headers;
+      if (from !== "api") expect(token.test(authorization)).toBe(false);
+      const rest = [JSON.stringify(others), body, answer, url.includes(PLANTED) ? "" : url].join(" ");
+      expect(token.exec(rest)?.[0]).toBeUndefined();
+    }
+
+    const lines = await deployer.logs();
+    expect(lines.filter((line) => line.includes("request")).length).toBeGreaterThan(10);
+    expect(lines.some((line) => line.includes("swept"))).toBe(true);
+    expect(lines.filter((line) => token.test(line) || /X-Amz-|Bearer|A[KS]IA[0-9A-Z]{16}/.test(line))).toEqual([]);
+  });
 });
+
+const PLANTED = `rendt_admin_t${"0".repeat(12)}_${"0".repeat(32)}_00000000`;
+const one = z.object({ kind: z.literal("one"), url: z.string(), headers: z.record(z.string(), z.string()) });
+const MACHINE = {
+  name: "by hand",
+  slots: 1,
+  version: "0.0.0-test",
+  os: "linux",
+  arch: "x64",
+  cpus: 2,
+  memoryBytes: 1024 ** 3,
+  sandbox: "none" as const,
+};
+const json = (name: string) => JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${name}`, message: name });
+const THROTTLED = { status: 400, body: json("ProvisionedThroughputExceededException") };
+const FAILED = { status: 500, body: json("InternalServerError") };
+/** What a Function URL answers when the function ran out of time. */
+const TIMED_OUT = { status: 502, body: "Internal Server Error" };
+
+/** What the Lambdas sign with, as their processes on this machine have it. */
+function lambdaSecrets(): string[] {
+  const found = readdirSync("/proc").flatMap((pid) => {
+    try {
+      const text = /^\d+$/.test(pid) ? readFileSync(`/proc/${pid}/environ`, "utf8") : "";
+      const mine = text.includes("RENDT_TABLE=") && /\0AWS_SECRET_ACCESS_KEY=([^\0]{16,})/.exec(`\0${text}`);
+      return mine ? [mine[1] ?? ""] : [];
+    } catch {
+      return []; // It ended meanwhile.
+    }
+  });
+  return [...new Set(found)];
+}

@@ -11,6 +11,8 @@ const REGION = "us-east-1";
 const CDK_MS = 120_000;
 
 const outputs = z.object({ Url: z.url(), ApiFunction: z.string(), TableName: z.string(), BucketName: z.string() });
+const groups = z.object({ logGroups: z.array(z.object({ logGroupName: z.string() })) });
+const events = z.object({ events: z.array(z.object({ message: z.string() })), nextToken: z.string().optional() });
 export type Outputs = z.infer<typeof outputs>;
 
 /** The deployer: the one who has AWS credentials. */
@@ -19,10 +21,8 @@ export type Deployer = {
   deploy(): Promise<Outputs>;
   /** Exit code of `cdk diff --fail`, and what it said. */
   diff(): Promise<{ code: number; said: string }>;
-  /** Calls a JSON API of AWS. */
-  call(service: string, target: string, body: object): Promise<unknown>;
-  /** Invokes a Lambda by IAM. */
-  invoke(name: string, payload: object): Promise<unknown>;
+  /** Every line that the Lambdas have logged. */
+  logs(): Promise<string[]>;
   close(): void;
 };
 
@@ -47,12 +47,13 @@ export function createDeployer(endpoint: string): Deployer {
     if (code !== 0) throw new Error(`cdk ${args.join(" ")} ended with ${code}:\n${said.slice(-4000)}`);
   }
 
-  async function ask(service: string, path: string, headers: Record<string, string>, body: string): Promise<unknown> {
-    const url = new URL(path, endpoint);
+  async function ask(service: string, target: string, request: object): Promise<unknown> {
+    const url = new URL("/", endpoint);
+    const body = JSON.stringify(request);
+    const headers = { "content-type": "application/x-amz-json-1.1", "x-amz-target": target };
     const answer = await fetch(url, { method: "POST", headers: sign({ service, url, headers, body }), body });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${service} answered ${answer.status}: ${text.slice(0, 500)}`);
-    return text === "" ? undefined : JSON.parse(text);
+    if (!answer.ok) throw new Error(`${target} was answered ${answer.status}: ${await answer.text()}`);
+    return answer.json();
   }
 
   return {
@@ -63,9 +64,20 @@ export function createDeployer(endpoint: string): Deployer {
       return outputs.parse(JSON.parse(readFileSync(file, "utf8")).rendt);
     },
     diff: () => cdk("diff", "--fail"),
-    call: (service, target, body) =>
-      ask(service, "/", { "content-type": "application/x-amz-json-1.0", "x-amz-target": target }, JSON.stringify(body)),
-    invoke: (name, payload) => ask("lambda", `/2015-03-31/functions/${name}/invocations`, {}, JSON.stringify(payload)),
+    async logs() {
+      const found = groups.parse(await ask("logs", "Logs_20140328.DescribeLogGroups", {}));
+      const pages = found.logGroups.map(async ({ logGroupName }) => {
+        const lines: string[] = [];
+        for (let nextToken: string | undefined, more = true; more; more = nextToken !== undefined) {
+          const page = { logGroupName, ...(nextToken !== undefined && { nextToken }) };
+          const answer = events.parse(await ask("logs", "Logs_20140328.FilterLogEvents", page));
+          lines.push(...answer.events.map(({ message }) => message));
+          nextToken = answer.nextToken;
+        }
+        return lines;
+      });
+      return (await Promise.all(pages)).flat();
+    },
     close() {
       rmSync(folder, { recursive: true, force: true });
     },
