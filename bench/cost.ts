@@ -1,5 +1,7 @@
 // What the cloud form costs, in dollars: units of the real actions over a metered store, times the price table of docs/cost.md.
 // node --import ./scripts/ts.mjs bench/cost.ts
+import { randomBytes } from "node:crypto";
+import { gzipSync } from "node:zlib";
 import type { Client } from "../contract/client.ts";
 import type { TaskResult } from "../contract/result.ts";
 import type { Lease } from "../contract/worker.ts";
@@ -12,6 +14,10 @@ const TASKS = 10_000;
 const WORKERS = 8;
 const TASK_MS = 1000;
 const DAY_S = 86_400;
+
+/** As a worker measures and sends them of a command that says a short line. */
+const usage = { cpuMs: 20, maxRssBytes: 3_600_000 };
+const log = { bytes: 24, stdoutBytes: 16, stderrBytes: 0, data: gzipSync(randomBytes(24)).toString("base64") };
 
 const report = createReport("cost");
 tell("single inline job: create, claim, finish", await measure(singles), { per: SINGLES, times: 1e6, atMost: 8 });
@@ -58,7 +64,10 @@ async function singles(cloud: Cloud): Promise<Use> {
     const [lease] = leases;
     if (!lease) throw new Error("nothing to claim");
     cloud.pass(TASK_MS);
-    await worker.finish({ worker: id, items: [{ lease: lease.id, from: 0, results: [resultOf(0)] }] });
+    await worker.finish({
+      worker: id,
+      items: [{ lease: lease.id, from: 0, results: [{ ...resultOf(0), usage, log }] }],
+    });
   };
   await life();
   return cloud.used(async () => {

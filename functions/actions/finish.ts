@@ -7,6 +7,7 @@ import type { FinishItem, Lease } from "../../contract/worker.ts";
 import { outputKey } from "../blobs/keys.ts";
 import type { CommandOf } from "../domain/commands.ts";
 import { verdictOf } from "../domain/finish.ts";
+import { withSlice } from "../domain/only-slice.ts";
 import type { DocRef, Job, Slice, WorkerRecord } from "../domain/records.ts";
 import { decide } from "../domain/slice.ts";
 import { applyToSlice, type Loaded } from "./apply.ts";
@@ -22,8 +23,10 @@ type Answered = AnswerOf<"finish">["items"][number];
 
 const MAX_UNDER_WAY = 16;
 const MAX_HEADS = 32;
-/** Results up to here stay in the record: a document of their own would cost a write too. */
+/** Results up to here stay in a slice's record: a document of their own would cost a write too. */
 const INLINE_RESULT_BYTES = 256;
+/** And up to here in the record of a single job, which ends with it: a job of which nothing else is kept costs nothing to remove. */
+const INLINE_ENDED_BYTES = 1400;
 
 /** Takes results in, each item for itself, and claims the next work in the same call. */
 export async function finish(call: Call, request: ParsedRequestOf<"finish">): Promise<AnswerOf<"finish">> {
@@ -64,7 +67,7 @@ async function finishItem(world: World, { id: worker }: WorkerRecord, item: Fini
       if ("code" in preview && preview.code !== "needs_pages") return command;
       // Nothing is to be stored when nothing is taken. Whether a finish that goes back to folded entries adds some is not known yet.
       if (!("code" in preview) && preview.slice === slice) return command;
-      stored ??= await store(world, loaded, item);
+      stored ??= await store(world, loaded, item, "code" in preview ? undefined : preview.slice);
       return { ...command, doc: stored, docFrom: from };
     });
     world.told.delete(lease);
@@ -80,6 +83,7 @@ async function store(
   world: World,
   { slice, job: header }: Loaded,
   { lease, from, results }: FinishItem,
+  next: Slice | undefined,
 ): Promise<DocRef> {
   const job = header ?? (await world.store.get("job", [slice.job]))[0];
   if (!job) throw new RendtError("lease_lost", `job ${slice.job} was removed`);
@@ -91,9 +95,15 @@ async function store(
     const allowed = `at most ${MAX_DOCUMENT_BYTES} are taken at once: hand them in by several finishes`;
     throw new RendtError("bad_request", `these ${results.length} results have ${size} bytes, ${allowed}`);
   }
-  if (size <= INLINE_RESULT_BYTES && JSON.stringify(slice).length + size <= INLINE_RECORD_BYTES)
-    return { inline: results };
+  if (next && fits(header ? withSlice(header, next) : next, size)) return { inline: results };
   return { hash: await world.store.putDocument(slice.job, text) };
+}
+
+/** Whether results of `size` bytes have a place in a record, which will be as given but for them. */
+function fits(record: Job | Slice, size: number): boolean {
+  const used = Buffer.byteLength(JSON.stringify(record)) + size;
+  if ("only" in record && record.only?.status !== "open") return used <= INLINE_ENDED_BYTES;
+  return size <= INLINE_RESULT_BYTES && used <= INLINE_RECORD_BYTES;
 }
 
 function checkIndexes(spec: Pick<JobSpec, "array">, from: number, results: readonly TaskResult[]): void {

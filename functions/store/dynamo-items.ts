@@ -11,7 +11,7 @@ export type Key = { pk: AttributeValue.SMember; sk: AttributeValue.SMember };
 /** A claim moves a record into byDue and its end moves it out: 2 of the 1,000 writes a second that a partition takes. */
 const DUE_SHARDS = 4;
 
-/** A shorter document fits into one write unit with its keys as it is. */
+/** What is shorter fits into one write unit with its keys as it is. */
 const PACKED_FROM_BYTES = 800;
 
 export const key = (pk: string, sk: string): Key => ({ pk: { S: pk }, sk: { S: sk } });
@@ -38,7 +38,7 @@ export function recordItem(kind: Kind, id: string, put: NonNullable<Write["put"]
   return {
     ...recordKey(kind, id),
     version: { N: String(put.version) },
-    body: { S: put.body },
+    body: packed(put.body),
     ...(queue && { qpk: { S: queuePartition(queue) }, qsk: { S: queue.sort } }),
     // Dropped by DynamoDB itself, for nothing; a removal by the sweep would cost more than all else that is done to a single job.
     ...(vanishAt !== undefined && { [TTL_ATTRIBUTE]: { N: String(Math.ceil(vanishAt / 1000)) } }),
@@ -47,28 +47,25 @@ export function recordItem(kind: Kind, id: string, put: NonNullable<Write["put"]
   };
 }
 
-/** A document's text, packed when that saves write units: results of an array say the same again and again. */
-export function documentItem(job: string, hash: string, text: string): Item {
-  const where = key(documentsOf(job), hash);
-  return Buffer.byteLength(text) <= PACKED_FROM_BYTES
-    ? { ...where, text: { S: text } }
-    : { ...where, packed: { B: gzipSync(text) } };
-}
+export const documentItem = (job: string, hash: string, text: string): Item => ({
+  ...key(documentsOf(job), hash),
+  text: packed(text),
+});
+
+/** JSON says the same again and again: packed, most of what is longer fits into one write unit after all. */
+const packed = (text: string): AttributeValue =>
+  Buffer.byteLength(text) <= PACKED_FROM_BYTES ? { S: text } : { B: gzipSync(text) };
 
 const text = z.object({ S: z.string() }).transform(({ S }) => S);
 const number = z.object({ N: z.string() }).transform(({ N }) => z.int().parse(Number(N)));
 const bytes = z.object({ B: z.instanceof(Uint8Array) }).transform(({ B }) => B);
-const body = { text: text.optional(), packed: bytes.optional() };
+const packable = z.union([text, bytes.transform((zipped) => gunzipSync(zipped).toString())]);
 
 /** Items are parsed by schema when read; other attributes of an item are left alone. */
 export const parts = {
   key: z.object({ pk: text, sk: text }),
-  record: z.object({ pk: text, version: number, body: text, [TTL_ATTRIBUTE]: number.optional() }),
-  document: z.object({ pk: text, sk: text, ...body }).transform(({ pk, sk, text, packed }) => ({
-    pk,
-    sk,
-    text: packed ? gunzipSync(packed).toString() : (text ?? ""),
-  })),
+  record: z.object({ pk: text, version: number, body: packable, [TTL_ATTRIBUTE]: number.optional() }),
+  document: z.object({ pk: text, sk: text, text: packable }),
   chunk: z.object({ sk: text.transform(Number), data: bytes }),
   entry: z.object({ sk: text, seen: number }),
   account: z.object({ virtualTime: number }),

@@ -93,6 +93,40 @@ describe("the items of the table", () => {
     expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(1024);
   });
 
+  it("that are longer are packed, and read as they were", async () => {
+    const name = "a name that says the same again and again ".repeat(40);
+    const spec = { hash: await store.putDocument("j1", JSON.stringify({ command: [name] })) };
+    await store.commit([newJob(aLiveJob("j1", { name, spec }))]);
+    const { Items = [] } = await client.send(new ScanCommand({ TableName: table }));
+    const sizes = Items.map((item) => item["body"]?.B?.byteLength ?? item["text"]?.B?.byteLength ?? 0);
+    expect(sizes.filter((size) => size > 0)).toHaveLength(2);
+    expect(Math.max(...sizes)).toBeLessThan(800);
+    expect((await store.get("job", ["j1"]))[0]?.name).toBe(name);
+    expect(await store.getDocuments([{ job: "j1", hash: spec.hash }])).toEqual([JSON.stringify({ command: [name] })]);
+  });
+
+  it("of an ended job of which nothing else is kept are dropped by DynamoDB, and not seen from that time on", async () => {
+    const ended = { phase: "live", only: { status: "finished", succeeded: 1, failed: 0 }, wakeAt: now + 5500 } as const;
+    const spec = { hash: "in a document" };
+    await store.commit([newJob(aJob("j1", ended))]);
+    await store.commit([newJob(aJob("j2", { ...ended, spec }))]);
+    const { Items = [] } = await client.send(new ScanCommand({ TableName: table }));
+    const timers = Items.filter(({ pk }) => pk?.S?.startsWith("job#")).map(({ pk, ttl, dpk }) => [
+      pk?.S,
+      ttl?.N,
+      dpk?.S,
+    ]);
+    expect(timers.toSorted()).toEqual([
+      ["job#j1", String(now / 1000 + 6), undefined],
+      ["job#j2", undefined, expect.any(String)],
+    ]);
+    const seen = async () => (await store.list("job", "ann", { limit: 5 })).items.map(({ id }) => id);
+    expect(await seen()).toEqual(["j2", "j1"]);
+    now += 6000;
+    expect(await seen()).toEqual(["j2"]);
+    expect(await store.commit([newJob(aJob("j1"))])).toBe("conflict");
+  });
+
   it("of a log carry the time at which DynamoDB may drop them, in seconds", async () => {
     await store.appendChunk("s", { offset: 0, data: new Uint8Array(1) }, { now: 10_000, keepMs: 5_500 });
     const { Items } = await client.send(new ScanCommand({ TableName: table }));

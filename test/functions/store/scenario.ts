@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Store } from "../../../functions/store/port.ts";
 import { aJob, aLiveJob, aSlice, aToken, aTombstone, newJob, newSlice, nextJob, nextSlice } from "./records.ts";
 
@@ -12,8 +13,8 @@ export async function useEverything(store: Store, { transactions }: { transactio
   await store.commit([newJob(short)]);
   await store.commit([nextJob(job, { only: { ...OPEN, open: [], cap: 1 }, wakeAt: 50 })]);
   await store.commit([nextJob({ ...job, version: 2 }, { only: ENDED, wakeAt: 90 })]);
-  await store.commit([nextJob({ ...job, version: 2 }, { name: "x".repeat(5000) })]);
-  await store.commit([nextJob(short, { name: "y".repeat(2400) })]);
+  await store.commit([nextJob({ ...job, version: 2 }, { name: randomBytes(5000).toString("base64") })]);
+  await store.commit([nextJob(short, { name: randomBytes(2400).toString("base64") })]);
   await store.commit([nextJob({ ...short, version: 2 }, { name: "short again" })]);
   await store.commit([{ kind: "token", put: aToken("t1"), expect: "absent" }]);
   await store.commit([{ kind: "tombstone", put: aTombstone("j9", 7), expect: "absent" }]);
@@ -31,7 +32,7 @@ export async function useEverything(store: Store, { transactions }: { transactio
 
   await store.get("job", ["j1", "j2", "j404"]);
   await store.putDocument("j1", JSON.stringify("d".repeat(3000)));
-  const hash = await store.putDocument("j1", JSON.stringify("e".repeat(9000)));
+  const hash = await store.putDocument("j1", JSON.stringify(randomBytes(9000).toString("base64")));
   await store.getDocuments([
     { job: "j1", hash },
     { job: "j1", hash: "0" },
