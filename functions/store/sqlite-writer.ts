@@ -5,11 +5,16 @@ import { explainFailure } from "./sqlite-open.ts";
 /** How long one transaction may hold the event loop; what still waits then goes into the next. */
 const MAX_HOLD_MS = 10;
 
-type Entry = { apply: () => () => void; reject: (reason: RendtError) => void };
+type Entry = { apply: () => () => void; reject: (reason: RendtError) => void; synced: boolean };
 
 export type Writer = {
   /** Runs `apply` inside a transaction; the promise resolves with its answer once that is on disk. */
   write<T>(apply: () => T): Promise<T>;
+  /**
+   * The same for what is worth nothing without a later `write`: it is on disk when that is, because the log keeps their order. A power cut
+   * before it may undo it; the end of this process does not.
+   */
+  prepare<T>(apply: () => T): Promise<T>;
   /** Writes what waits; refuses what comes later. */
   close(): void;
 };
@@ -23,13 +28,15 @@ export function createWriter(db: Database.Database): Writer {
   const waiting: Entry[] = [];
   let scheduled = false;
   let closed = false;
+  let syncing = true;
 
   function schedule(): void {
     if (scheduled || waiting.length === 0) return;
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
-      transact(waiting);
+      // Closing has written them already, and the database is gone.
+      if (waiting.length > 0) transact(waiting);
       schedule();
     });
   }
@@ -39,6 +46,7 @@ export function createWriter(db: Database.Database): Writer {
     const taken: Entry[] = [];
     const resolve: (() => void)[] = [];
     try {
+      syncWhen(queue.some(({ synced }) => synced));
       begin.run();
       const until = performance.now() + MAX_HOLD_MS;
       for (let entry = queue.shift(); entry; entry = performance.now() < until ? queue.shift() : undefined) {
@@ -52,6 +60,12 @@ export function createWriter(db: Database.Database): Writer {
       return;
     }
     for (const done of resolve) done();
+  }
+
+  /** SQLite takes this between transactions only. */
+  function syncWhen(wanted: boolean): void {
+    if (wanted !== syncing) db.exec(`PRAGMA synchronous = ${wanted ? "FULL" : "NORMAL"}`);
+    syncing = wanted;
   }
 
   function refuse(entries: Entry[], reason: RendtError): void {
@@ -71,18 +85,21 @@ export function createWriter(db: Database.Database): Writer {
     }
   }
 
+  function add<T>(apply: () => T, synced: boolean): Promise<T> {
+    if (closed) return Promise.reject(new RendtError("unavailable", "the store is closed"));
+    return new Promise<T>((resolve, reject) => {
+      const entry = () => {
+        const answer = apply();
+        return () => resolve(answer);
+      };
+      waiting.push({ apply: entry, reject, synced });
+      schedule();
+    });
+  }
+
   return {
-    write<T>(apply: () => T) {
-      if (closed) return Promise.reject(new RendtError("unavailable", "the store is closed"));
-      return new Promise<T>((resolve, reject) => {
-        const entry = () => {
-          const answer = apply();
-          return () => resolve(answer);
-        };
-        waiting.push({ apply: entry, reject });
-        schedule();
-      });
-    },
+    write: (apply) => add(apply, true),
+    prepare: (apply) => add(apply, false),
     close() {
       closed = true;
       while (waiting.length > 0) transact(waiting);

@@ -73,7 +73,8 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
 
     async putDocument(job, text) {
       const hash = nameDocument(job, text);
-      await writer.write(() => run.putDocument([job, hash, text]));
+      // Whatever names it is committed after it.
+      await writer.prepare(() => run.putDocument([job, hash, text]));
       return hash;
     },
     getDocuments: (keys) => read(() => keys.map(({ job, hash }) => rows.document.get([job, hash])?.text)),
@@ -113,7 +114,8 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
     async reserve(account, want) {
       assertBooking(account, want);
       const { costMs, now, maxLeadMs } = want;
-      return writer.write(() => {
+      // The order goes into the job that is committed next.
+      return writer.prepare(() => {
         const ahead = rows.account.get([account])?.virtualTime ?? 0;
         const begin = Math.min(Math.max(now, ahead), now + maxLeadMs);
         run.putAccount([account, begin + costMs]);
