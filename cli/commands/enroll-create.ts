@@ -11,7 +11,7 @@ export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
   const scopes = readScopes(options.scope);
   const { client } = reach(call, "admin");
-  const { url, pin } = addressOf(call, "admin");
+  const address = addressOf(call, "admin");
   const kind = role.parse(options.role ?? "worker");
   const made = await client.createCode({
     account: options.account ?? (await client.whoami()).account,
@@ -22,12 +22,12 @@ export async function run(call: Call): Promise<number> {
     forMs: options.for,
     tokenMs: options.expires,
   });
-  const code = writeCode(made.code, pin?.fingerprint);
+  const code = writeCode(made.code, address.pin?.fingerprint);
   if (options.json) terminal.json({ ...made, code });
   else terminal.line(code);
   const verb = kind === "worker" ? "rendt worker join" : "rendt login";
   const times = made.uses === 1 ? "once" : `${made.uses} times`;
   terminal.say(`good ${times} within ${formatDuration(made.expiresAt - Date.now())}. On the other machine:`);
-  terminal.say(`  ${verb} ${seenFromAfar(url)} --code ${code}`);
+  terminal.say(`  ${verb} ${await seenFromAfar(address)} --code ${code}`);
   return 0;
 }

@@ -8,14 +8,15 @@ import { addressOf, reach } from "../server.ts";
 export async function run(call: Call): Promise<number> {
   const { options, terminal, words } = call;
   const { client } = reach(call, "submitter");
-  const { url, pin } = addressOf(call, "submitter");
+  const address = addressOf(call, "submitter");
+  const url = await seenFromAfar(address);
   const revoke = options.revoke === true;
   const forMs = options.for ?? (revoke ? undefined : DEFAULT_LINK_MS);
   for (const id of await selectJobs(client, words)) {
     const made = await client.link({ id, forMs, revoke });
     if (revoke) terminal.say(`${id}: all earlier links are taken back`);
     if (made.link === undefined || made.expiresAt === undefined) continue;
-    const link = writeLink(seenFromAfar(url), made.link, pin?.fingerprint);
+    const link = writeLink(url, made.link, address.pin?.fingerprint);
     if (options.json) terminal.json({ id, link, expiresAt: made.expiresAt });
     else terminal.line(link);
     terminal.say(
