@@ -13,8 +13,15 @@ import {
 import { taskResult } from "./result.ts";
 
 export const workerId = z.string().regex(/^w[0-9a-hjkmnp-tv-z]{12}$/, "a worker id: w and 12 base32 characters");
-/** How memory and processes are held within limits: exactly by the kernel, by looking often, or not at all. */
-export const limitsKind = z.enum(["cgroup", "polled", "none"]);
+/** What a worker has proven at its start. */
+export const measured = {
+  /** The best level that works. */
+  sandbox: sandboxLevel,
+  /** How memory and processes are held within limits: exactly by the kernel, by looking often, or not at all. */
+  limits: z.enum(["cgroup", "polled", "none"]).optional(),
+  /** System calls of strict tasks are filtered. */
+  seccomp: z.boolean().optional(),
+};
 
 /** What a machine is, as measured at start. Registering again under the same id replaces it. */
 export const registerRequest = z.strictObject({
@@ -28,11 +35,7 @@ export const registerRequest = z.strictObject({
   cpus: z.int().min(1),
   memoryBytes: z.int().min(0),
   diskBytes: z.int().min(0).optional(),
-  /** The best level that was proven to work. */
-  sandbox: sandboxLevel,
-  limits: limitsKind.optional(),
-  /** System calls of strict tasks are filtered. */
-  seccomp: z.boolean().optional(),
+  ...measured,
 });
 export type WorkerInfo = z.infer<typeof registerRequest>;
 export const registerAnswer = z.looseObject({

@@ -57,6 +57,8 @@ const config = z.strictObject({
   sandbox: sandboxLevel.default("none"),
   /** Folders outside /usr that strict jobs may read, for languages installed there; commands are found in their bin. */
   runtimes: z.array(absolute).default([]),
+  /** Variables by which the user's own systemd is reached, which makes control groups for strict jobs. */
+  bus: z.record(z.string(), z.string()).default({}),
   /** The most that one task may use here. */
   caps: caps.default({}),
   /** Hears what the owner of the machine should know. */

@@ -67,7 +67,7 @@ async function runAlone(order: string, { folder, secret }: { folder: string; sec
   const first = ["sh", "-c", '"$@"; exit $?', "sh"];
   const [file = "", ...words] = [...space, ...first, ...user, ...node];
   const child = spawn(file, words, {
-    env: { PATH: process.env["PATH"] ?? "", HOME: join(folder, "home"), RENDT_VICTIM: secret },
+    env: { PATH: process.env["PATH"] ?? "", HOME: join(folder, "home"), WORKER_SECRET: secret },
     stdio: ["ignore", "pipe", "inherit"],
   });
   let text = "";

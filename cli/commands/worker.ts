@@ -21,6 +21,7 @@ export async function run(call: Call): Promise<number> {
   const owner = readOwnerFile(join(folders.config, "worker.toml"));
   const worker = await startWorker({
     ...owner,
+    bus: busOf(environment),
     ...(options.sandbox !== undefined && { sandbox: sandboxLevel.parse(options.sandbox) }),
     url,
     token,
@@ -45,4 +46,10 @@ export async function run(call: Call): Promise<number> {
     interrupts.release();
     if (process.connected) process.disconnect();
   }
+}
+
+/** What systemd-run needs to find the systemd of this user. */
+function busOf(environment: Call["environment"]): Record<string, string> {
+  const names = ["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
+  return Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
 }

@@ -1,7 +1,6 @@
 import * as z from "zod";
 import { quotas, role, scopes } from "../../contract/account.ts";
-import { sandboxLevel } from "../../contract/job.ts";
-import { limitsKind } from "../../contract/worker.ts";
+import { measured } from "../../contract/worker.ts";
 
 /**
  * The records that the store keeps, as lifecycle.md defines them. Positions, not indexes: a task's position p counts from 0, its
@@ -203,9 +202,7 @@ export const worker = z.strictObject({
   cpus: z.int(),
   memoryBytes: z.int(),
   diskBytes: z.int().optional(),
-  sandbox: sandboxLevel,
-  limits: limitsKind.optional(),
-  seccomp: z.boolean().optional(),
+  ...measured,
   registeredAt: ms,
   lastSeenAt: ms,
 });

@@ -1,9 +1,8 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { ProcessHost } from "../process.ts";
 import { runProcess } from "../process.ts";
 import type { Run, SlotUser, TaskFolder } from "./port.ts";
-import { type StrictSetting, strictStart, TOOLS } from "./strict.ts";
+import { type StrictSetting, strictStart } from "./strict.ts";
+import { onPath } from "./tools.ts";
 
 const PROBE_MS = 5000;
 
@@ -57,6 +56,3 @@ export const hintFor = (why: string): string => {
   const hint = HINTS.find(([pattern]) => pattern.test(why))?.[1];
   return hint === undefined ? "" : `: ${hint}`;
 };
-
-/** Whether one of the tools is installed. */
-export const onPath = (name: string): boolean => TOOLS.PATH.split(":").some((folder) => existsSync(join(folder, name)));

@@ -10,11 +10,12 @@ import type { Watchdog } from "../watchdog.ts";
 import { INSIDE } from "./bubblewrap.ts";
 import { plainStart } from "./plain.ts";
 import type { Sandbox, SlotUser, TaskFolder } from "./port.ts";
-import { onPath, probeStrict } from "./probe.ts";
+import { probeStrict } from "./probe.ts";
 import { findScope } from "./scope.ts";
 import { isFiltered, seccompFilter } from "./seccomp.ts";
 import { type StrictSetting, strictStart } from "./strict.ts";
 import { findTaskRoot } from "./task-root.ts";
+import { onPath } from "./tools.ts";
 
 type Setting = {
   state: string;
@@ -23,6 +24,8 @@ type Setting = {
   graceMs: number;
   /** Folders outside /usr that strict jobs may read. */
   runtimes: readonly string[];
+  /** Variables by which the user's own systemd is reached. */
+  bus?: Readonly<Record<string, string>>;
   watchdog: Watchdog;
   notice: (text: string) => void;
 };
@@ -82,7 +85,7 @@ function measured({ scope, seccomp }: StrictSetting, missing: string | undefined
 }
 
 /** Writes what every strict run reads: who is who inside, and the filter of system calls. */
-function prepareStrict({ state, runtimes }: Setting, taskRoot: string): StrictSetting {
+function prepareStrict({ state, runtimes, bus = {} }: Setting, taskRoot: string): StrictSetting {
   const etc = join(taskRoot, ".etc");
   rmSync(etc, { recursive: true, force: true });
   mkdirSync(etc, { mode: 0o755 });
@@ -91,8 +94,8 @@ function prepareStrict({ state, runtimes }: Setting, taskRoot: string): StrictSe
   const machine = arch();
   const seccomp = isFiltered(machine) ? join(state, "seccomp.bpf") : undefined;
   if (seccomp !== undefined && isFiltered(machine)) writeFileSync(seccomp, seccompFilter(machine), { mode: 0o600 });
-  const scope = process.platform === "linux" ? findScope(process.env, process.getuid?.()) : undefined;
-  return { etc, runtimes, seccomp, scope, idle: onPath("ionice") ? ["ionice", "-c", "3"] : [] };
+  const scope = process.platform === "linux" ? findScope(bus, process.getuid?.()) : undefined;
+  return { etc, runtimes, seccomp, scope, bus, idle: onPath("ionice") ? ["ionice", "-c", "3"] : [] };
 }
 
 type Probe = { host: ProcessHost; setting: StrictSetting; taskRoot: string; user: SlotUser | undefined };

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import type { Limits } from "./limits.ts";
 import type { SlotUser } from "./port.ts";
+import { TOOLS } from "./tools.ts";
 
 /** Which systemd makes control groups for us: the system's, for root, or the user's own. */
 export type Scope = "system" | "user";
@@ -8,15 +9,15 @@ export type Scope = "system" | "user";
 const PROBE_MS = 5000;
 
 /** Asks for a group with limits and runs something in it. Undefined without systemd, without a bus, or without the controllers. */
-export function findScope(env: NodeJS.ProcessEnv, uid: number | undefined): Scope | undefined {
+export function findScope(bus: Readonly<Record<string, string>>, uid: number | undefined): Scope | undefined {
   const scope: Scope = uid === 0 ? "system" : "user";
-  if (scope === "user" && !env["XDG_RUNTIME_DIR"]) return undefined;
+  if (scope === "user" && !bus["XDG_RUNTIME_DIR"]) return undefined;
   const limits = { memoryBytes: 64 * 1024 * 1024, processes: 16 };
   // A controller that is not delegated is left out without a word: the group's own files tell.
   const look =
     'g=/sys/fs/cgroup$(sed -n "s/^0:://p" /proc/self/cgroup) && test "$(cat "$g/memory.max")" = 67108864 && test "$(cat "$g/pids.max")" = 16';
   const [file = "", ...words] = [...scopeWords(scope, limits, undefined), "/bin/sh", "-c", look];
-  const { status } = spawnSync(file, words, { env, timeout: PROBE_MS, stdio: "ignore" });
+  const { status } = spawnSync(file, words, { env: { ...TOOLS, ...bus }, timeout: PROBE_MS, stdio: "ignore" });
   return status === 0 ? scope : undefined;
 }
 

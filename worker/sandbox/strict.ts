@@ -7,8 +7,10 @@ import { explainShellFailure } from "../start-failure.ts";
 import { bubblewrapArguments, FD, INNER } from "./bubblewrap.ts";
 import { coresOf } from "./cores.ts";
 import { BEGUN, innerScript } from "./inner-script.ts";
+import { sayBytes } from "./limits.ts";
 import type { Run, SlotUser } from "./port.ts";
 import { type Scope, scopeWords } from "./scope.ts";
+import { TOOLS } from "./tools.ts";
 
 /** What all strict runs of a worker have in common. */
 export type StrictSetting = {
@@ -18,12 +20,12 @@ export type StrictSetting = {
   seccomp: string | undefined;
   /** Which systemd puts jobs into control groups. */
   scope: Scope | undefined;
+  /** Variables by which it is reached, if it is the user's own. */
+  bus: Readonly<Record<string, string>>;
   /** Words that make what follows the last to be served by a disk. */
   idle: readonly string[];
 };
 
-/** Where bubblewrap and the tools before it are looked for. */
-export const TOOLS = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
 const MOST_TEXT = 8192;
 const LEAST_NICE = 19;
 /** After the namespace was killed its outer process ends by itself; if not, it is made to. */
@@ -45,13 +47,14 @@ export function strictStart(setting: StrictSetting, user: SlotUser | undefined, 
       FD.args,
       `${bubblewrapArguments({ ...setting, folder: run.folder, seccomp: setting.seccomp !== undefined }).join("\0")}\0`,
     );
-    return control(child, child.pid, run);
+    return control(child, child.pid, { run, isGrouped: setting.scope !== undefined });
   };
 }
 
 type Launch = { run: Run; stdio: Stdio; user: SlotUser | undefined; slot: number };
 
-function spawnBubblewrap({ seccomp, scope, idle }: StrictSetting, { run, stdio, user, slot }: Launch): ChildProcess {
+function spawnBubblewrap(setting: StrictSetting, { run, stdio, user, slot }: Launch): ChildProcess {
+  const { seccomp, scope, idle } = setting;
   const confined = scope === undefined ? [] : scopeWords(scope, run.limits, user);
   const bubblewrap = ["bwrap", "--args", String(FD.args), "--", ...INNER];
   const [file = "", ...rest] = [...confined, ...coresOf(run.limits, slot), ...idle, ...bubblewrap];
@@ -60,7 +63,7 @@ function spawnBubblewrap({ seccomp, scope, idle }: StrictSetting, { run, stdio, 
   try {
     return spawn(file, rest, {
       cwd: "/",
-      env: { ...TOOLS, ...environment(run, scope) },
+      env: environment(run, setting),
       stdio: [...stdio, filter, "pipe", "pipe", "pipe", "pipe"],
       detached: true,
       // As root, systemd-run has to make the group first; it is told to change the user.
@@ -72,13 +75,8 @@ function spawnBubblewrap({ seccomp, scope, idle }: StrictSetting, { run, stdio, 
 }
 
 /** Nothing of the job's: a library that it names would be loaded outside of the sandbox. The tag is for finding what is left. */
-function environment({ env }: Run, scope: StrictSetting["scope"]): Record<string, string> {
-  const own: Record<string, string> = { [ATTEMPT_VARIABLE]: env[ATTEMPT_VARIABLE] ?? "" };
-  for (const name of scope === "user" ? ["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"] : []) {
-    const value = process.env[name];
-    if (value !== undefined) own[name] = value;
-  }
-  return own;
+function environment({ env }: Run, { scope, bus }: StrictSetting): Record<string, string> {
+  return { ...TOOLS, ...(scope === "user" ? bus : {}), [ATTEMPT_VARIABLE]: env[ATTEMPT_VARIABLE] ?? "" };
 }
 
 /** The least processor time, and the first to go when memory runs out. */
@@ -99,7 +97,7 @@ function send(child: ChildProcess, fd: number, text: string): void {
   pipe.end(text);
 }
 
-function control(child: ChildProcess, outer: number, run: Run): Started {
+function control(child: ChildProcess, outer: number, { run, isGrouped }: { run: Run; isGrouped: boolean }): Started {
   const status = gather(child, FD.status);
   const shell = gather(child, FD.shell);
   let inner: number | undefined;
@@ -160,10 +158,21 @@ function control(child: ChildProcess, outer: number, run: Run): Started {
       }
       // The shell says "Killed" or the like; an exit code above 128 alone is the command's own.
       const name = said.length > BEGUN.length && code !== null ? nameOf(code - 128) : undefined;
+      if (isGrouped && run.limits.memoryBytes !== undefined && (name === "SIGKILL" || code === null))
+        return killedInGroup(run.limits.memoryBytes);
+      if (code === null) return { outcome: "unable", exitCode: 125, reason: "the sandbox was killed from the outside" };
       return name === undefined ? explainShellFailure(run, code, errors) : signalled(name, run);
     },
   };
 }
+
+/** Nobody here has killed it; the group, which would tell, is gone with it. */
+const killedInGroup = (memoryBytes: number): ReturnType<Started["read"]> => ({
+  outcome: "limit",
+  exitCode: 137,
+  signal: "SIGKILL",
+  reason: `killed by the kernel, most likely: memory ${sayBytes(memoryBytes)}`,
+});
 
 /** `spawn` itself failed: the engine hears it from the child. */
 const unstarted = (child: ChildProcess): Started => ({

@@ -21,12 +21,13 @@ it("asks systemd for what the job may use, and as root changes the user inside t
 });
 
 it("does without where no group can be had, or one without the limits", () => {
-  expect(findScope({ PATH: "/nowhere" }, 0)).toBeUndefined();
-  expect(findScope({ PATH: process.env["PATH"] }, 1000)).toBeUndefined();
+  // Nobody answers on this bus.
   const folder = mkdtempSync(join(tmpdir(), "rendt-scope-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  expect(findScope({}, 1000)).toBeUndefined();
+  expect(findScope({ XDG_RUNTIME_DIR: folder }, 1000)).toBeUndefined();
   // Takes every property and applies none, as systemd does with a controller that is not delegated.
   writeFileSync(join(folder, "systemd-run"), '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n');
   chmodSync(join(folder, "systemd-run"), 0o755);
-  expect(findScope({ PATH: `${folder}:/usr/bin:/bin`, XDG_RUNTIME_DIR: folder }, 1000)).toBeUndefined();
+  expect(findScope({ XDG_RUNTIME_DIR: folder, PATH: `${folder}:/usr/bin:/bin` }, 1000)).toBeUndefined();
 });
