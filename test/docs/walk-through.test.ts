@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(dist, { recursive: true, force: true }));
 
 describe("what a page tells its reader to do works, and prints what the page shows:", () => {
-  for (const page of ["README.md", "docs/by-hand.md", "docs/api.md", "docs/backup.md"]) {
+  for (const page of ["README.md", "docs/by-hand.md", "docs/access.md", "docs/api.md", "docs/backup.md"]) {
     it(page, () => walkThrough(page, dist), 120_000);
   }
 });
