@@ -2,16 +2,17 @@
 // node --import ./scripts/ts.mjs bench/start-up.ts [ROUNDS]
 import { createReport } from "./support/emit.ts";
 import { median } from "./support/numbers.ts";
-import { rendt, runToEnd } from "./support/process.ts";
+import { builtProgram, runToEnd } from "./support/process.ts";
 import { interleave, seconds } from "./support/rounds.ts";
 
 const [rounds = 30] = process.argv.slice(2).map(Number);
 const report = createReport("start-up");
+const program = builtProgram();
 const time = async (command: [string, ...string[]]) => 1000 * (await seconds(() => runToEnd(command)));
 
 const took = await interleave(rounds, {
-  version: () => time(rendt("--version")),
-  help: () => time(rendt("--help")),
+  version: () => time([process.execPath, program, "--version"]),
+  help: () => time([process.execPath, program, "--help"]),
   node: () => time([process.execPath, "-e", "0"]),
 });
 const over = (ours: number[]) => median(ours.map((ms, round) => ms - (took.node[round] ?? 0)));

@@ -18,6 +18,8 @@ export type ChaosOptions = {
   seed: number;
   /** What has not ended by then is stuck. */
   withinMs: number;
+  /** Another rendt.js than the built one. */
+  program?: string;
 };
 
 export type ChaosOutcome = {
@@ -45,7 +47,7 @@ const STOP_MS = 20_000;
 
 /** Runs jobs while server and worker are killed and started again, then looks at what is left of it all. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
-  const market = await openMarket();
+  const market = await openMarket(options);
   try {
     return await wreck(market, options);
   } finally {
@@ -89,6 +91,8 @@ async function wreck(market: Market, { kills, jobs, seed, withinMs }: ChaosOptio
     await (random() < 0.5 ? server : worker).kill();
   }
   const done = await Promise.all(running);
+  // Both are up again after the last kill when one more job has run.
+  const last = await runOne(makeTask(jobs, { folder, restMs: 0 }));
   const judged = await judge(market, done);
   return {
     kills: { server: server.killed(), worker: worker.killed() },
@@ -96,7 +100,7 @@ async function wreck(market: Market, { kills, jobs, seed, withinMs }: ChaosOptio
     ...(await lookAround(market, { server, worker })),
     seconds: (performance.now() - began) / 1000,
     problems: [
-      ...done.flatMap(({ problem }) => problem ?? []),
+      ...[...done, last].flatMap(({ problem }) => problem ?? []),
       ...judged.problems,
       ...server.surprises,
       ...worker.surprises,

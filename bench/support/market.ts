@@ -6,7 +6,7 @@ import { type Client, createClient } from "../../contract/client.ts";
 import type { JobSpecInput } from "../../contract/job.ts";
 import { createNodeHttp } from "../../files/node-http.ts";
 import { type Connection, connect } from "../../sdk/connect.ts";
-import { freePort, rendt, type Started, start } from "./process.ts";
+import { builtProgram, freePort, type Started, start } from "./process.ts";
 
 /** A server and its workers as a user starts them: the built program, each a process of its own, in a folder that is removed at the end. */
 export type Market = {
@@ -31,7 +31,8 @@ export type Market = {
 
 const START_MS = 30_000;
 
-export async function openMarket(): Promise<Market> {
+/** `program`: another rendt.js than the built one. */
+export async function openMarket({ program = builtProgram() }: { program?: string } = {}): Promise<Market> {
   const folder = mkdtempSync(join(tmpdir(), "rendt-bench-"));
   const url = `http://127.0.0.1:${await freePort()}`;
   const home = join(folder, "home");
@@ -42,10 +43,10 @@ export async function openMarket(): Promise<Market> {
   const programs = new Set<Started>();
 
   function launch(words: string[], env: Record<string, string>): Started {
-    const program = start(rendt(...words), { env, log });
-    programs.add(program);
-    void program.ended.then(() => programs.delete(program));
-    return program;
+    const started = start([process.execPath, program, ...words], { env, log });
+    programs.add(started);
+    void started.ended.then(() => programs.delete(started));
+    return started;
   }
 
   function launchServer(): Started {
@@ -56,7 +57,7 @@ export async function openMarket(): Promise<Market> {
 
   async function close(): Promise<void> {
     for (const closer of closers) closer();
-    await Promise.all([...programs].map((program) => program.end("SIGKILL")));
+    await Promise.all([...programs].map((started) => started.end("SIGKILL")));
     rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 

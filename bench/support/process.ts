@@ -22,12 +22,10 @@ export type StartOptions = {
 const running = new Set<ChildProcess>();
 
 /** The program as users have it: `npm run build` makes it. RENDT_BENCH_PROGRAM names another build, to compare two. */
-const program = process.env["RENDT_BENCH_PROGRAM"] ?? fileURLToPath(new URL("../../dist/rendt.js", import.meta.url));
-
-/** The words that start rendt with these arguments. */
-export function rendt(...args: string[]): [string, ...string[]] {
-  if (!existsSync(program)) throw new Error(`${program} is missing: run \`npm run build\` first`);
-  return [process.execPath, program, ...args];
+export function builtProgram(): string {
+  const path = process.env["RENDT_BENCH_PROGRAM"] ?? fileURLToPath(new URL("../../dist/rendt.js", import.meta.url));
+  if (!existsSync(path)) throw new Error(`${path} is missing: run \`npm run build\` first`);
+  return path;
 }
 
 /** Nothing of this machine's own rendt (profile, token, address) reaches a measured one. */
