@@ -50,7 +50,7 @@ export function withVersitygw(use) {
 async function during(server, port, use) {
   const ended = new Promise((resolve) => server.once("exit", resolve).once("error", resolve));
   let over = false;
-  ended.then(() => {
+  void ended.then(() => {
     over = true;
   });
   try {

@@ -1,4 +1,4 @@
-// The cloud form on this machine: `npm run test:aws [-- --emulator localstack] [--second-opinion]`. Deploys the real stack with the real
+// The cloud form on this machine: `npm run test:aws [-- --emulator localstack] [--dynamodb-local] [--second-opinion]`. Deploys the real stack with the real
 // CDK CLI to an emulator and runs test/aws over the deployed Function URL. Everything is discarded at the end.
 import { execFileSync, spawn } from "node:child_process";
 import { request } from "node:http";
@@ -23,8 +23,10 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => r
 try {
   await lint();
   await deployed(values.emulator);
-  if (values["second-opinion"]) {
+  if (values["second-opinion"] || values["dynamodb-local"]) {
     await withDynamoDbLocal((env) => run([...vitest, "test/functions/store/dynamo"], env));
+  }
+  if (values["second-opinion"]) {
     await withVersitygw((env) => run([...vitest, "test/functions/blobs/s3.test.ts"], env));
   }
 } catch (error) {

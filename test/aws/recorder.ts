@@ -17,7 +17,9 @@ export type Exchange = {
 
 export type Answer = { status: number; headers?: Record<string, string>; body: string };
 /** What is done to a request instead of passing it on: another answer, or the real answer lost on its way back. */
-export type Fault = (asked: Pick<Exchange, "from" | "method" | "url" | "headers">) => Answer | "lost" | undefined;
+export type Fault = (
+  asked: Pick<Exchange, "from" | "method" | "url" | "headers" | "body">,
+) => Answer | "lost" | undefined;
 
 export type Recorder = {
   /** Where clients and Lambda find the emulator. */
@@ -51,7 +53,7 @@ export async function startRecorder(options: {
     const headers = Object.fromEntries(Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]));
     const { method = "GET", url = "/" } = incoming;
     const from = api ? "api" : "authorization" in headers ? "aws" : "grant";
-    const planned = fault?.({ from, method, url, headers });
+    const planned = fault?.({ from, method, url, headers, body: sent.toString("latin1") });
     const given =
       planned !== undefined && planned !== "lost"
         ? { status: planned.status, headers: planned.headers ?? {}, body: Buffer.from(planned.body) }
