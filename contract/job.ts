@@ -335,6 +335,9 @@ export const explainAnswer = z.looseObject({
       id: z.string(),
       name: z.string(),
       lastSeenAt: z.int(),
+      sandbox: sandboxLevel.optional(),
+      /** How it holds limits: cgroup, polled or none. */
+      limits: z.string().optional(),
       fits: z.boolean(),
       reasons: z.array(z.string()),
     }),

@@ -109,7 +109,8 @@ async function lookAtWorkers(client: Client): Promise<Finding | string> {
   const last = [...workers].sort((a, b) => b.lastSeenAt - a.lastSeenAt)[0];
   if (!last)
     return { check: "workers", ok: false, found: "the server has seen none", hint: "start one: rendt worker start" };
-  return `${workers.length}, ${last.name} seen ${formatAgo(last.lastSeenAt, Date.now())}`;
+  const held = last.limits === undefined ? "" : `, limits ${last.limits}`;
+  return `${workers.length}, ${last.name} seen ${formatAgo(last.lastSeenAt, Date.now())}, sandbox ${last.sandbox ?? "unknown"}${held}`;
 }
 
 function lookAtDisk({ environment }: Call): Finding {

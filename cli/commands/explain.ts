@@ -21,12 +21,13 @@ function tell({ job, reasons, workers }: AnswerOf<"explain">, terminal: Terminal
   terminal.line([job.id, showStatus(job.status, terminal), showTasks(job)].filter((text) => text !== "").join("  "));
   for (const reason of reasons) terminal.line(`  ${harmless(reason)}`);
   if (workers.length === 0) return;
-  const rows = workers.map(({ name, id: worker, lastSeenAt, fits, reasons: why }) => [
+  const rows = workers.map(({ name, id: worker, lastSeenAt, sandbox, fits, reasons: why }) => [
     harmless(name),
     worker,
     formatAgo(lastSeenAt, Date.now()),
+    sandbox ?? "",
     fits ? "fits" : "does not fit",
     harmless(why.join("; ")),
   ]);
-  for (const line of formatTable([["WORKER", "ID", "SEEN", "FITS", "WHY"], ...rows])) terminal.line(line);
+  for (const line of formatTable([["WORKER", "ID", "SEEN", "SANDBOX", "FITS", "WHY"], ...rows])) terminal.line(line);
 }
