@@ -252,7 +252,6 @@ export const code = z.strictObject({
   createdAt: ms,
   wakeAt: ms,
 });
-export type CodeRecord = z.infer<typeof code>;
 
 /** What somebody did to accounts, tokens, codes and workers; written together with the deed, never changed. */
 export const audit = z.strictObject({
