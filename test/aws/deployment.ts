@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
+import { commandsOf } from "./deploy-page.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const REGION = "us-east-1";
@@ -58,12 +59,17 @@ export function createDeployer(endpoint: string): Deployer {
 
   return {
     async deploy() {
-      await must("bootstrap", `aws://000000000000/${REGION}`);
       const file = join(folder, "outputs.json");
-      await must("deploy", "--all", "--require-approval", "never", "--outputs-file", file);
+      for (const [, verb = "", ...words] of commandsOf("deploy")) {
+        const more = verb === "deploy" ? ["--require-approval", "never", "--outputs-file", file] : [];
+        await must(verb, ...words, ...more);
+      }
       return outputs.parse(JSON.parse(readFileSync(file, "utf8")).rendt);
     },
-    diff: () => cdk("diff", "--fail"),
+    diff() {
+      const [[, ...words] = []] = commandsOf("compare");
+      return cdk(...words, "--fail");
+    },
     async logs() {
       const found = groups.parse(await ask("logs", "Logs_20140328.DescribeLogGroups", {}));
       const pages = found.logGroups.map(async ({ logGroupName }) => {

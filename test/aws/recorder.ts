@@ -42,8 +42,9 @@ export async function startRecorder(options: {
   key: string;
 }): Promise<Recorder> {
   const tls = { cert: readFileSync(options.cert), key: readFileSync(options.key) };
+  // A connection each: the emulator refuses an upload before it has read it, and what comes next on that connection hangs for a minute.
   // Its name for TLS; else Node would take that of the Host header, which is the Function URL's.
-  const agent = new Agent({ keepAlive: true, ca: tls.cert, servername: "localhost" });
+  const agent = new Agent({ keepAlive: false, ca: tls.cert, servername: "localhost" });
   const exchanges: Exchange[] = [];
   let fault: Fault | undefined;
   let host = "";
