@@ -26,7 +26,7 @@ export function bubblewrapArguments({ folder, etc, runtimes, seccomp }: View): s
   return [
     ...["--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--unshare-uts"],
     ...["--unshare-cgroup-try", "--unshare-net"],
-    // Its own first process has no seccomp filter, and a job may write to /proc/1/mem; a shell started in its place has one.
+    // Our shell takes the place of its own first process: that one is not waited for, and the task's processor time would be lost.
     "--as-pid-1",
     ...[
       "--uid",
