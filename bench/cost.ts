@@ -14,6 +14,8 @@ const TASKS = 10_000;
 const WORKERS = 8;
 const TASK_MS = 1000;
 const DAY_S = 86_400;
+/** As functions/sweep.ts logs it, in Lambda's format. */
+const SWEPT_LINE_BYTES = 190;
 
 /** As a worker measures and sends them of a command that says a short line. */
 const usage = { cpuMs: 20, maxRssBytes: 3_600_000 };
@@ -23,6 +25,11 @@ const report = createReport("cost");
 tell("single inline job: create, claim, finish", await measure(singles), { per: SINGLES, times: 1e6, atMost: 8 });
 tell("task of an array of 10,000", await measure(array), { per: TASKS, times: 1e6, atMost: 0.25 });
 tell("idle worker, a month", await measure(idle), { per: DAY_S, times: MONTH_S, atMost: 0.05 });
+tell("stack at rest, a month: the sweep, each minute", await measure(rest), {
+  per: DAY_S,
+  times: MONTH_S,
+  atMost: 0.1,
+});
 
 function tell(figure: string, use: Use, { per, times, atMost }: { per: number; times: number; atMost: number }): void {
   const scaled = Object.fromEntries(Object.entries(use).map(([name, value]) => [name, value / per])) as Use;
@@ -160,4 +167,16 @@ async function idle(cloud: Cloud): Promise<Use> {
       cloud.pass(retryAfterMs);
     }
   });
+}
+
+/** A day of sweeps that find nothing. */
+async function rest(cloud: Cloud): Promise<Use> {
+  await cloud.sweep();
+  const used = await cloud.used(async () => {
+    for (let minute = 0; minute < DAY_S / 60; minute += 1) {
+      cloud.pass(60_000);
+      await cloud.sweep();
+    }
+  });
+  return { ...used, requests: DAY_S / 60, logBytes: (DAY_S / 60) * SWEPT_LINE_BYTES };
 }

@@ -128,7 +128,7 @@ export function createMeter(): Meter {
           }
         },
         // Inside the SDK's retries: each attempt that is answered is billed.
-        { step: "deserialize", priority: "high" },
+        { step: "finalizeRequest", priority: "low" },
       );
     },
     read: () => structuredClone(bill),

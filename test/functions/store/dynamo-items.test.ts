@@ -151,6 +151,13 @@ describe("what a call costs in requests", () => {
     expect(await book(9000)).toEqual(["UpdateItem"]);
   });
 
+  it("many bookings at once are two: the first, and all that came meanwhile", async () => {
+    const book = () => store.reserve("ann", { costMs: 100, now: 1000, maxLeadMs: 1e6 });
+    const all = () => Promise.all(Array.from({ length: 50 }, book));
+    expect(await during(all)).toEqual(["UpdateItem", "UpdateItem"]);
+    expect(await book()).toBe(1000 + 50 * 100);
+  });
+
   it("a claim's search is one", async () => {
     const search = () => store.findClaimable({ queue: "q", class: "c" }, { limit: store.claimWindow });
     expect(await during(search)).toEqual(["Query"]);

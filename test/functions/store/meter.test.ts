@@ -61,7 +61,7 @@ function compare(): { ours: Totals; theirs: Totals } {
       last = turn.catch(() => {});
       return turn;
     },
-    { step: "finalizeRequest", priority: "low" },
+    { step: "finalizeRequest", priority: "normal" },
   );
   return { ours, theirs };
 }
