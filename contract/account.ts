@@ -39,13 +39,21 @@ export type QuotaName = keyof Quotas;
  * Who asks: the account that a token belongs to, and what it may do. Admins may do what submitters may. `job` is set for the holder of a
  * link: it reads that one job.
  */
-export type Principal = { account: string; role: Role; token: string; scopes?: Scopes; job?: string };
+export type Principal = {
+  account: string;
+  role: Role;
+  token: string;
+  scopes?: Scopes;
+  expiresAt?: number | undefined;
+  job?: string;
+};
 
 export const whoamiAnswer = z.looseObject({
   account: z.string(),
   role,
   token: z.string(),
   scopes: z.looseObject(scopes.shape).optional(),
+  expiresAt: z.int().optional(),
 });
 
 const page = { limit: z.coerce.number().int().min(1).max(MAX_LIST_ITEMS).default(50), cursor: z.string().optional() };

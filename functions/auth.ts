@@ -46,7 +46,7 @@ export function createAuth(
     if (expiresAt !== undefined && expiresAt <= now) {
       throw new RendtError("token_expired", `token ${id} expired at ${new Date(expiresAt).toISOString()}`);
     }
-    const who = { account, role, token: id, ...(scopes && { scopes }) };
+    const who = { account, role, token: id, ...(scopes && { scopes }), expiresAt };
     return { who, revoked: revokedAt !== undefined && revokedAt <= now };
   };
 

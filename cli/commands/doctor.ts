@@ -1,6 +1,7 @@
 import { statfsSync } from "node:fs";
 import type { Client } from "../../contract/client.ts";
 import { PROTOCOL_VERSION } from "../../contract/limits.ts";
+import type { AnswerOf } from "../../contract/operations.ts";
 import { foldersOf } from "../../sdk/profile.ts";
 import type { Call } from "../command.ts";
 import { explainError } from "../exit.ts";
@@ -14,6 +15,7 @@ type Check = { name: string; look: () => Promise<Finding | string> | Finding | s
 const LEAST_NODE = [20, 19] as const;
 const LEAST_DISK_BYTES = 1024 ** 3;
 const MOST_SKEW_MS = 60_000;
+const SHORT_OF_TIME_MS = 7 * 86_400_000;
 
 /** Looks at one thing after the other; what a failed one stands in the way of is not looked at. */
 export async function run(call: Call): Promise<number> {
@@ -90,15 +92,22 @@ async function lookAtClock(client: Client): Promise<Finding> {
   };
 }
 
-async function lookAtToken(client: Client): Promise<string> {
-  const { account, role } = await client.whoami();
-  return `${role} of account ${account}`;
+async function lookAtToken(client: Client): Promise<Finding> {
+  return describeToken("token", await client.whoami());
 }
 
-async function lookAtWorkerToken(call: Call): Promise<string> {
+/** A token that is about to expire is put right while it still can speak for itself. */
+function describeToken(check: string, { account, role, expiresAt }: AnswerOf<"whoami">): Finding {
+  const left = expiresAt === undefined ? Number.POSITIVE_INFINITY : expiresAt - Date.now();
+  const ok = left > SHORT_OF_TIME_MS;
+  const until = expiresAt === undefined ? "" : `, until ${new Date(expiresAt).toISOString().slice(0, 10)}`;
+  const hint = ok ? undefined : `rendt token rotate --role ${role}`;
+  return { check, ok, found: `${role} of account ${account}${until}`, hint };
+}
+
+async function lookAtWorkerToken(call: Call): Promise<Finding | string> {
   if (addressOf(call, "worker").token === undefined) return "none: this profile can submit, not work";
-  const { account, role } = await reach(call, "worker").client.whoami();
-  return `${role} of account ${account}`;
+  return describeToken("worker token", await reach(call, "worker").client.whoami());
 }
 
 /** Whoever may list jobs can ask why one waits, and that answer names the workers that the server has seen. */

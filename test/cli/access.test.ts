@@ -138,6 +138,19 @@ describe("a token", () => {
   });
 });
 
+describe("rendt doctor", () => {
+  it("warns of a token that is about to expire", async () => {
+    const account = ["--role", "submitter", "--expires"];
+    const short = person("short");
+    await short.run("login", url, "--code", await newCode(...account, "6d"));
+    expect((await short.run("doctor")).stderr).toContain("hint: rendt token rotate --role submitter");
+    await short.run("login", url, "--code", await newCode(...account, "8d"));
+    const well = await short.run("doctor");
+    expect(well.stdout).toMatch(/^ok +token +submitter of account main, until \d{4}-/m);
+    expect(well.stderr).not.toContain("token rotate");
+  });
+});
+
 describe("a link", () => {
   it("shows one job, its logs and outputs, to whoever has no profile at all", async () => {
     const id = (await owner.run("submit", "-q", "--name", "shown", "--", "true")).stdout.trim();
