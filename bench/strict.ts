@@ -16,6 +16,7 @@ const watchdog = startWatchdog(`RENDT_ATTEMPT=bench-${process.pid}.`, console.er
 const sandbox = await createSandbox({
   state,
   workerId: "wbench",
+  life: `bench-${process.pid}`,
   slots: 1,
   graceMs: 1000,
   runtimes: [],

@@ -49,7 +49,7 @@ export async function openWorkplace(config: WorkerConfig): Promise<Workplace> {
     const watchdog = startWatchdog(`${ATTEMPT_VARIABLE}=${life}.`, notice);
     undo.push(() => watchdog.close());
     const { slots, graceMs, runtimes, bus } = config;
-    const sandbox = await createSandbox({ state, workerId, slots, graceMs, runtimes, bus, watchdog, notice });
+    const sandbox = await createSandbox({ state, workerId, life, slots, graceMs, runtimes, bus, watchdog, notice });
     undo.push(() => sandbox.close());
     checkLevel(config, sandbox.missing);
     const folders = createTaskFolders(sandbox.taskRoot, life, notice);

@@ -24,6 +24,7 @@ const watchdog = startWatchdog("RENDT_ATTEMPT=victim.", () => undefined);
 const sandbox = await createSandbox({
   state,
   workerId: `victim-${process.pid}`,
+  life: "victim",
   slots: 1,
   graceMs: GRACE_MS,
   runtimes: [],

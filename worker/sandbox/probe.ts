@@ -1,25 +1,26 @@
 import type { ProcessHost } from "../process.ts";
-import { runProcess } from "../process.ts";
+import { ATTEMPT_VARIABLE, runProcess } from "../process.ts";
 import type { Run, SlotUser, TaskFolder } from "./port.ts";
 import { type StrictSetting, strictStart } from "./strict.ts";
 import { onPath } from "./tools.ts";
 
 const PROBE_MS = 5000;
 
-type Place = { host: ProcessHost; setting: StrictSetting; folder: TaskFolder; user: SlotUser | undefined };
+type Place = { host: ProcessHost; setting: StrictSetting; folder: TaskFolder; user: SlotUser | undefined; tag: string };
 
 /**
  * Runs a command in the real sandbox as a slot's user, which must not see what it should not. Answers what is wrong, with the one change
  * that puts it right; undefined when all is well. Reading sysctls instead would miss half of the reasons.
  */
-export async function probeStrict({ host, setting, folder, user }: Place): Promise<string | undefined> {
+export async function probeStrict({ host, setting, folder, user, tag }: Place): Promise<string | undefined> {
   if (process.platform !== "linux") return "it needs Linux (on other systems: a Linux machine, or a virtual one)";
   if (!onPath("bwrap")) return "there is no bwrap: install the package bubblewrap";
   const looks = ["! test -e /etc/shadow", "! test -e /root", `test "$$" != 1`, "! test -w /usr", "echo shut-in"];
   const printed: Buffer[] = [];
   const run: Run = {
     command: ["/bin/sh", "-c", looks.join(" && ")],
-    env: { PATH: "/usr/bin:/bin" },
+    // A worker that is killed right now leaves bubblewrap behind, if it had not yet tied itself to it.
+    env: { PATH: "/usr/bin:/bin", [ATTEMPT_VARIABLE]: tag },
     folder,
     level: "strict",
     limits: { processes: 64, openFiles: 64, memoryBytes: 64 * 1024 * 1024 },

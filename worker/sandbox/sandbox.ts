@@ -20,6 +20,8 @@ import { onPath } from "./tools.ts";
 type Setting = {
   state: string;
   workerId: string;
+  /** Names this life of the worker; its watchdog ends what carries that name. */
+  life: string;
   slots: number;
   graceMs: number;
   /** Folders outside /usr that strict jobs may read. */
@@ -43,7 +45,7 @@ export async function createSandbox(setting: Setting): Promise<Sandbox & { missi
     const taskRoot = await findTaskRoot(setting, users);
     const host = hostOf(setting, pipes);
     const strict = prepareStrict(setting, taskRoot);
-    const missing = await probe({ host, setting: strict, taskRoot, user: users[0] });
+    const missing = await probe({ host, setting: strict, taskRoot, life: setting.life, user: users[0] });
     return {
       measured: measured(strict, missing),
       missing,
@@ -98,9 +100,15 @@ function prepareStrict({ state, runtimes, bus = {} }: Setting, taskRoot: string)
   return { etc, runtimes, seccomp, scope, bus, idle: onPath("ionice") ? ["ionice", "-c", "3"] : [] };
 }
 
-type Probe = { host: ProcessHost; setting: StrictSetting; taskRoot: string; user: SlotUser | undefined };
+type Probe = {
+  host: ProcessHost;
+  setting: StrictSetting;
+  taskRoot: string;
+  life: string;
+  user: SlotUser | undefined;
+};
 
-async function probe({ host, setting, taskRoot, user }: Probe): Promise<string | undefined> {
+async function probe({ host, setting, taskRoot, life, user }: Probe): Promise<string | undefined> {
   const root = join(taskRoot, ".probe");
   const folder: TaskFolder = { root, work: join(root, "work"), home: join(root, "home"), tmp: join(root, "tmp") };
   await rm(root, { recursive: true, force: true });
@@ -109,7 +117,7 @@ async function probe({ host, setting, taskRoot, user }: Probe): Promise<string |
       await mkdir(path, { mode: path === root ? 0o711 : 0o700 });
       if (user && path !== root) await chown(path, user.uid, user.gid);
     }
-    return await probeStrict({ host, setting, folder, user });
+    return await probeStrict({ host, setting, folder, user, tag: `${life}.probe.` });
   } finally {
     await rm(root, { recursive: true, force: true });
   }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import type { Duplex, Writable } from "node:stream";
+import { killMarked } from "../leftovers.ts";
 import { ATTEMPT_VARIABLE, type Start, type Started, type Stdio, signalled } from "../process.ts";
 import { explainShellFailure } from "../start-failure.ts";
 import { bubblewrapArguments, FD, INNER } from "./bubblewrap.ts";
@@ -103,12 +104,19 @@ function control(child: ChildProcess, outer: number, { run, isGrouped }: { run: 
   let inner: number | undefined;
   let killing = false;
   let belt: NodeJS.Timeout | undefined;
+  let forced = false;
 
   function killNow(): void {
     // SIGKILL of the outer process alone may leave the namespace running, when it comes before the two are tied together.
     killing = true;
     if (inner !== undefined) kill(inner, "SIGKILL");
-    belt ??= setTimeout(() => kill(outer, "SIGKILL"), inner === undefined ? UNKNOWN_MS : OUTER_MS);
+    belt ??= setTimeout(
+      () => {
+        kill(outer, "SIGKILL");
+        forced = true;
+      },
+      inner === undefined ? UNKNOWN_MS : OUTER_MS,
+    );
   }
 
   let going = false;
@@ -144,6 +152,8 @@ function control(child: ChildProcess, outer: number, { run, isGrouped }: { run: 
         kill(inner, "SIGKILL");
         await new Promise((resolve) => setTimeout(resolve, GONE_LOOK_MS));
       }
+      // What was not yet tied to its outer process when that was killed is known by its mark only.
+      if (forced) await killMarked({ tag: `${ATTEMPT_VARIABLE}=${run.env[ATTEMPT_VARIABLE]}` });
       await Promise.all([status.end(), shell.end()]);
     },
     read(code, errors) {

@@ -17,10 +17,19 @@ export async function openScene({ graceMs = 200, runtimes = [] as string[] } = {
   // Not below a closed folder: the users of a root worker's slots walk through it.
   const state = mkdtempSync("/var/tmp/rendt-sandbox-");
   chmodSync(state, 0o711);
-  const life = `life-${process.pid}-${Math.random().toString(36).slice(2)}.`;
-  const watchdog = startWatchdog(`RENDT_ATTEMPT=${life}`, () => undefined);
+  const life = `life-${process.pid}-${Math.random().toString(36).slice(2)}`;
+  const watchdog = startWatchdog(`RENDT_ATTEMPT=${life}.`, () => undefined);
   const notice = () => undefined;
-  const sandbox = await createSandbox({ state, workerId: "wtest", slots: 1, graceMs, runtimes, watchdog, notice });
+  const sandbox = await createSandbox({
+    state,
+    workerId: "wtest",
+    life,
+    slots: 1,
+    graceMs,
+    runtimes,
+    watchdog,
+    notice,
+  });
   onTestFinished(async () => {
     await sandbox.close();
     await watchdog.close();
@@ -41,7 +50,6 @@ export async function openScene({ graceMs = 200, runtimes = [] as string[] } = {
       const printed = { stdout: "", stderr: "" };
       const run: Run = {
         command,
-        env: { PATH: "/usr/bin:/bin", RENDT_ATTEMPT: `${life}1.`, ...more.env },
         folder,
         level: "strict",
         limits: {},
@@ -50,8 +58,8 @@ export async function openScene({ graceMs = 200, runtimes = [] as string[] } = {
           return undefined;
         },
         ...more,
+        env: { PATH: "/usr/bin:/bin", RENDT_ATTEMPT: `${life}.1.`, ...more.env },
       };
-      run.env = { PATH: "/usr/bin:/bin", RENDT_ATTEMPT: `${life}1.`, ...more.env };
       return { ...(await slot.run(run, signal)), ...printed };
     },
   };
@@ -65,6 +73,7 @@ export const strictMissing = await (async () => {
   const setting = {
     state,
     workerId: "wprobe",
+    life: `probe-${process.pid}`,
     slots: 1,
     graceMs: 200,
     runtimes: [],
