@@ -162,8 +162,6 @@ type UnknownCode = string & Record<never, never>;
 
 export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code);
 
-export const errorCode = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]);
-
 /** What every refused request is answered with; the `type` … `detail` fields are those of RFC 9457. */
 export const errorBody = z.looseObject({
   error: z.looseObject({
