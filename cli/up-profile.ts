@@ -32,13 +32,17 @@ type Kept = {
  */
 export async function keepProfile(kept: Kept): Promise<string> {
   const { folders, folder, url, fingerprint, tokens } = kept;
-  const note = join(folder, "profile");
-  const name = tokens ? freeName(kept) : (kept.wanted ?? (readPrivateFile(note) || DEFAULT_PROFILE));
+  const name = tokens ? freeName(kept) : (kept.wanted ?? (notedProfile(folder) || DEFAULT_PROFILE));
   const own = tokens ?? (await ownTokens(kept, name));
   writeProfile(folders, name, { url, tokens: own, ...(fingerprint !== undefined && { fingerprint }) });
-  writePrivateFile(note, `${name}\n`);
+  writePrivateFile(notePath(folder), `${name}\n`);
   return name;
 }
+
+const notePath = (folder: string): string => join(folder, "profile");
+
+/** The profile that holds this server's tokens; undefined while no start has got as far as saving them. */
+export const notedProfile = (folder: string): string | undefined => readPrivateFile(notePath(folder));
 
 /** A name that is free, or was for a server at this very place, whose folder is gone now. */
 function freeName({ folders, wanted, url }: Kept): string {

@@ -24,6 +24,8 @@ export type LocalOptions = Omit<ListenOptions, "tls"> & {
   folder: string;
   /** Uploads that would make the blobs take more bytes than this are refused (`storage_full`). */
   maxDisk?: number | undefined;
+  /** Makes a set of first tokens even when there are some: the first start was cut before it could save them. */
+  another?: boolean | undefined;
   /** Default: warnings and errors as JSON lines on stderr. */
   log?: Log | undefined;
   /** Injected by tests. */
@@ -90,7 +92,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
       version: RENDT_VERSION,
       sweepPeriodMs: SWEEP_MS,
     });
-    const first = await firstAdmin(world, { by: "first start" });
+    const first = await firstAdmin(world, { by: "first start", another: options.another });
 
     const onError = (error: unknown) =>
       log("error", "unforeseen error", { error: error instanceof Error ? error.stack : String(error) });

@@ -9,7 +9,7 @@ import { usage } from "../failure.ts";
 import { onInterrupt } from "../interrupt.ts";
 import { parseListen } from "../listen-address.ts";
 import type { Terminal } from "../terminal.ts";
-import { keepProfile } from "../up-profile.ts";
+import { keepProfile, notedProfile } from "../up-profile.ts";
 import { startWorkerChild, type WorkerChild } from "../worker-child.ts";
 
 const LISTEN = "127.0.0.1:4810";
@@ -25,6 +25,7 @@ export async function run(call: Call): Promise<number> {
     host,
     port,
     folder,
+    another: notedProfile(folder) === undefined,
     tls: readTls(options) ?? (options.tls || isOpen ? "own" : undefined),
     insecure: options.insecure,
     maxDisk: options["max-disk"],

@@ -3,7 +3,7 @@ import { RendtError } from "../../contract/errors.ts";
 import { sandboxLevel } from "../../contract/job.ts";
 import { foldersOf } from "../../sdk/profile.ts";
 import { closeInherited } from "../../worker/descriptors.ts";
-import { startWorker } from "../../worker/main.ts";
+import { type RunningWorker, startWorker } from "../../worker/main.ts";
 import { readOwnerFile } from "../../worker/owner-file.ts";
 import type { Call } from "../command.ts";
 import { onInterrupt } from "../interrupt.ts";
@@ -19,28 +19,36 @@ export async function run(call: Call): Promise<number> {
   closeInherited();
   const folders = foldersOf(environment);
   const owner = readOwnerFile(join(folders.config, "worker.toml"));
-  const worker = await startWorker({
-    ...owner,
-    bus: busOf(environment),
-    ...(options.sandbox !== undefined && { sandbox: sandboxLevel.parse(options.sandbox) }),
-    url,
-    token,
-    pin,
-    state: options.dir ?? join(folders.data, "worker"),
-    once: options.once,
-    slots: options.slots,
-    name: options.name,
-    notice,
-  });
-  const drain = () => {
-    notice("draining: what runs goes on to its end");
-    worker.stop();
+  let worker: RunningWorker | undefined;
+  // Heard from here on, because a start takes a while; what was asked for meanwhile is done once it is through.
+  let asked: StopMessage | undefined;
+  const stop = (how: StopMessage) => {
+    asked = how;
+    if (how === "drain") notice("draining: what runs goes on to its end");
+    if (how === "drain") worker?.stop();
+    else worker?.cancel();
   };
-  const interrupts = onInterrupt((count) => (count > 1 ? worker.cancel() : drain()));
-  process.on("message", (how: StopMessage) => (how === "drain" ? drain() : worker.cancel()));
-  process.once("disconnect", () => worker.cancel());
+  const interrupts = onInterrupt((count) => stop(count > 1 ? "at once" : "drain"));
+  process.on("message", stop);
+  process.once("disconnect", () => stop("at once"));
   try {
-    await Promise.all([worker.ready.then(() => notice(`${worker.id} works for ${url}`)), worker.done]);
+    worker = await startWorker({
+      ...owner,
+      bus: busOf(environment),
+      ...(options.sandbox !== undefined && { sandbox: sandboxLevel.parse(options.sandbox) }),
+      url,
+      token,
+      pin,
+      state: options.dir ?? join(folders.data, "worker"),
+      once: options.once,
+      slots: options.slots,
+      name: options.name,
+      notice,
+    });
+    const { id, ready, done } = worker;
+    if (asked === "drain") worker.stop();
+    if (asked === "at once") worker.cancel();
+    await Promise.all([ready.then(() => notice(`${id} works for ${url}`)), done]);
     return 0;
   } finally {
     interrupts.release();

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -91,6 +91,10 @@ describe("rendt up", () => {
       code: 3,
       stderr: expect.stringContaining("profile default, profile local (broken_setup)"),
     });
+    // Its tokens were made and saved nowhere: the next start makes others.
+    const named = fresh("neighbours", "--no-worker", "--dir", `${dir}-2`, "--profile", "third");
+    await named.up.seen("rendt --profile third run -- echo hello");
+    await stop(named.up);
     await stop(second.up);
     const wrong = await home.run("up", "--no-worker", "--listen", "127.0.0.1:0", "--dir", dir, "--profile", "default");
     expect(wrong.stderr).toMatch(/profile default holds tokens of another server \(broken_setup\)/);
@@ -140,6 +144,18 @@ describe("rendt up", () => {
     up.child.kill("SIGKILL");
     await up.ended;
     await until(() => !isAlive(next));
+  });
+
+  it("hears a TERM while its worker still starts", async () => {
+    const { up, ready, env } = fresh("early", "--no-worker");
+    await ready;
+    const dir = join(program.dir, "early-worker");
+    const worker = program.start(["worker", "start", "--dir", dir], { env });
+    await until(() => existsSync(dir));
+    worker.child.kill("SIGTERM");
+    expect(await worker.ended).toMatchObject({ code: 0, signal: null });
+    expect(readdirSync(join(dir, "tasks"))).toEqual([]);
+    await stop(up);
   });
 
   it("lets what runs end at the first TERM, and ends it at the second", async () => {
