@@ -21,7 +21,8 @@ let running;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => running?.kill(signal));
 
 try {
-  await lint();
+  if (values.emulator === "localstack") await assertLocalStack();
+  lint();
   await deployed(values.emulator);
   if (values["second-opinion"] || values["dynamodb-local"]) {
     await withDynamoDbLocal((env) => run([...vitest, "test/functions/store/dynamo"], env));
@@ -43,7 +44,6 @@ async function deployed(emulator) {
     return run([process.execPath, "scripts/ministack.mjs", "--", ...vitest, ...tests], env);
   }
   if (emulator !== "localstack") throw new Error(`--emulator is ministack or localstack, not '${emulator}'`);
-  await localStack();
   return run([...vitest, ...tests], {
     RENDT_TEST_AWS_ENDPOINT: "http://localhost.localstack.cloud:4566",
     RENDT_TEST_RECORDER_PORT: port,
@@ -54,7 +54,7 @@ async function deployed(emulator) {
 }
 
 /** Says what is missing rather than failing somewhere deep in a deploy. */
-async function localStack() {
+async function assertLocalStack() {
   const missing = [];
   try {
     execFileSync("docker", ["info"], { stdio: "ignore" });
