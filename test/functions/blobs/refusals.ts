@@ -49,7 +49,7 @@ const ANY_GRANT: Record<string, Case> = {
   "an unsigned x-amz-meta header": { attempt: () => ({ headers: { "x-amz-meta-more": "1" } }) },
   "an unsigned x-amz-acl header": { attempt: () => ({ headers: { "x-amz-acl": "public-read" } }), status: [400, 403] },
   "DELETE with it": { attempt: () => ({ method: "DELETE" }) },
-  "POST with it": { attempt: () => ({ method: "POST" }), status: [400, 403] },
+  "POST with it": { attempt: () => ({ method: "POST" }), status: [400, 403, 405] },
   "HEAD with it": { attempt: () => ({ method: "HEAD" }) },
 };
 

@@ -21,6 +21,12 @@ const GAPS: Record<string, string[]> = {
     "a GET grant refuses an unsigned x-amz-meta header",
     "a GET grant refuses an unsigned x-amz-acl header",
   ],
+  // 1.8.0 looks at the end of a grant's time only.
+  versitygw: [
+    "a PUT grant refuses a grant dated an hour ahead",
+    "a part grant refuses a grant dated an hour ahead",
+    "a GET grant refuses a grant dated an hour ahead",
+  ],
 };
 
 const server = process.env["RENDT_TEST_S3_SERVER"] ?? "ministack";
