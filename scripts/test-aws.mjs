@@ -13,6 +13,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     emulator: { type: "string", default: "ministack" },
+    "dynamodb-local": { type: "boolean", default: false },
     "second-opinion": { type: "boolean", default: false },
   },
 });
