@@ -79,6 +79,8 @@ export const MAX_TIMEOUT_MS = 30 * 86_400_000;
 export const MAX_DELAY_MS = 365 * 86_400_000;
 export const DEFAULT_KEEP_MS = 30 * 86_400_000;
 export const MAX_KEEP_MS = 365 * 86_400_000;
+/** Input files are there for at least this long after their job was created, whatever its results are kept for; then a start or a retry is refused. */
+export const INPUTS_KEEP_MS = 30 * 86_400_000;
 export const MAX_PRIORITY_S = 86_400;
 
 /** What a job may ask for at most: far above any machine, so that only slips of the pen are refused. */

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { DEFAULT_KEEP_MS, MAX_KEEP_MS } from "../contract/limits.ts";
+import { INPUTS_KEEP_MS, MAX_KEEP_MS } from "../contract/limits.ts";
 
 /** Environment of the Lambdas that cdk sets; Lambda itself adds region and credentials. */
 export const ENV = { table: "RENDT_TABLE", bucket: "RENDT_BUCKET" } as const;
@@ -7,9 +7,9 @@ export const ENV = { table: "RENDT_TABLE", bucket: "RENDT_BUCKET" } as const;
 const DAY_MS = 86_400_000;
 /**
  * After so many days the bucket drops what nobody removed. An input uploaded at the beginning of a month serves jobs until the end of
- * the next one, which keep it for their own time; an output is kept for as long as any job may ask.
+ * the next one, for INPUTS_KEEP_MS each; an output is kept for as long as any job may ask.
  */
-export const LIFECYCLE_DAYS = { inputs: DEFAULT_KEEP_MS / DAY_MS + 62, outputs: MAX_KEEP_MS / DAY_MS + 1 } as const;
+export const LIFECYCLE_DAYS = { inputs: INPUTS_KEEP_MS / DAY_MS + 62, outputs: MAX_KEEP_MS / DAY_MS + 1 } as const;
 
 const said = z.string().min(1);
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
-import { DEFAULT_KEEP_MS } from "../contract/limits.ts";
+import { INPUTS_KEEP_MS } from "../contract/limits.ts";
 import { createWorld } from "./actions/call.ts";
 import { type FirstTokens, firstAdmin } from "./actions/first-admin.ts";
 import { createSweep } from "./actions/sweep.ts";
@@ -47,7 +47,7 @@ const SWEEP_BLOBS_MS = 3_600_000;
 /** An upload in parts that got nothing for so long was given up. */
 const STALE_UPLOAD_MS = 86_400_000;
 /** A job of this month may use an input that was uploaded last month. */
-const INPUTS_MS = DEFAULT_KEEP_MS + 62 * 86_400_000;
+const INPUTS_MS = INPUTS_KEEP_MS + 62 * 86_400_000;
 
 /**
  * Starts the embedded server: the whole control plane, the store and the blobs of one folder, in this process.

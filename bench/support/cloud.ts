@@ -1,3 +1,4 @@
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { Hono } from "hono";
 import type { Role } from "../../contract/account.ts";
 import { type Client, createClient, type Transport } from "../../contract/client.ts";
@@ -8,10 +9,12 @@ import { silentDoorbell } from "../../functions/api/silent-doorbell.ts";
 import { createApp } from "../../functions/app.ts";
 import { createToken } from "../../functions/auth.ts";
 import { createS3Blobs } from "../../functions/blobs/s3.ts";
+import type { Log } from "../../functions/deps.ts";
 import { createRandom } from "../../functions/local/random.ts";
 import { createDynamoStore } from "../../functions/store/dynamo.ts";
 import { billBetween, createMeter, unitsOf } from "../../functions/store/meter.ts";
-import { openDynalite } from "./dynamo.ts";
+import type { Store } from "../../functions/store/port.ts";
+import { type Dynamo, openDynalite } from "./dynamo.ts";
 
 export const ACCOUNT = "main";
 const SWEEP_MS = 60_000;
@@ -19,20 +22,32 @@ const SWEEP_MS = 60_000;
 /** All that is paid for by use, but for the time that a Lambda takes. */
 export type Use = { reads: number; writes: number; requests: number; logBytes: number; outBytes: number };
 
+type CloudSetup = {
+  /** Shared with others, who close it; by default one of its own. */
+  dynamo?: Dynamo;
+  /** Stands between the actions and the store. */
+  watch?: (store: Store) => Store;
+  /** Told of the client before anything is sent. */
+  prepare?: (client: DynamoDBClient) => void;
+  /** By default an error ends the run. */
+  log?: Log;
+};
+
 export type Cloud = Awaited<ReturnType<typeof openCloud>>;
 
 /**
  * The cloud form in this process: app and actions as the Lambdas run them, over DynamoDB's stand-in with a meter between, and with a
  * clock that only the caller moves. Work is without files: nothing is sent to S3.
  */
-export async function openCloud() {
+export async function openCloud({ dynamo, watch = (store) => store, prepare, log = failOnError }: CloudSetup = {}) {
   let now = Date.UTC(2026, 10, 21);
   const clock = () => now;
-  const dynalite = await openDynalite();
+  const dynalite = dynamo ?? (await openDynalite());
   const client = dynalite.connect();
+  prepare?.(client);
   const meter = createMeter();
   meter.watch(client);
-  const store = createDynamoStore({ client, table: dynalite.table, clock });
+  const store = watch(createDynamoStore({ client, table: dynalite.table, clock }));
   const credentials = { accessKeyId: "test", secretAccessKey: "test" };
   const world = createWorld({
     store,
@@ -44,9 +59,7 @@ export async function openCloud() {
     doorbell: silentDoorbell,
     clock,
     random: createRandom(),
-    log: (level, message, facts) => {
-      if (level === "error") throw new Error(`${message}: ${JSON.stringify(facts)}`);
-    },
+    log,
     secret: new Uint8Array(32),
     version: "0.0.0",
     sweepPeriodMs: SWEEP_MS,
@@ -74,8 +87,8 @@ export async function openCloud() {
     dynalite,
     clock,
     sweep: createSweep(world),
-    async as(role: Role): Promise<Client> {
-      const { text, record } = createToken({ account: ACCOUNT, role }, world);
+    async as(role: Role, account = ACCOUNT): Promise<Client> {
+      const { text, record } = createToken({ account, role }, world);
       await store.commit([{ kind: "token", put: record, expect: "absent" }]);
       return createClient({ url: "http://cloud", token: text, transport });
     },
@@ -98,9 +111,13 @@ export async function openCloud() {
     billBetween,
     async close(): Promise<void> {
       await store.close();
-      await dynalite.close();
+      if (!dynamo) await dynalite.close();
     },
   };
+}
+
+function failOnError(...[level, message, facts]: Parameters<Log>): void {
+  if (level === "error") throw new Error(`${message}: ${JSON.stringify(facts)}`);
 }
 
 /** What Lambda's JSON format adds to a line; CloudWatch counts 26 bytes more for each. */

@@ -12,27 +12,27 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import dynalite from "dynalite";
+import { withDynamoDbLocal } from "../../scripts/second-opinion.mjs";
 import { createTable } from "./dynamo-table.ts";
+
+const TABLE = "rendt";
 
 type Item = NonNullable<NonNullable<TransactWriteItem["Put"]>["Item"]>;
 
+export type Dynamo = { table: string; connect(config?: DynamoDBClientConfig): DynamoDBClient; close(): Promise<void> };
+
 /** dynalite on a free port, with one empty table. Its clients have to share this process: see `addTransactions`. */
-export async function openDynalite() {
+export async function openDynalite(): Promise<Dynamo> {
   const server = dynalite({ createTableMs: 0, deleteTableMs: 0 }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("dynalite has no port");
-  const setup = {
-    endpoint: `http://127.0.0.1:${address.port}`,
-    region: "us-east-1",
-    credentials: { accessKeyId: "test", secretAccessKey: "test" },
-  };
+  const setup = setupOf(`http://127.0.0.1:${address.port}`);
   const plain = new DynamoDBClient(setup);
-  const table = "rendt";
-  await createTable(plain, table);
+  await createTable(plain, TABLE);
   const turns = createTurns();
   return {
-    table,
+    table: TABLE,
     connect(config: DynamoDBClientConfig = {}): DynamoDBClient {
       const client = new DynamoDBClient({ ...setup, ...config });
       addTransactions(client, plain, turns);
@@ -44,6 +44,23 @@ export async function openDynalite() {
     },
   };
 }
+
+/** DynamoDB Local, by Maven and Java, with one empty table: where many ask at once, dynalite is too slow. */
+export async function withDynamoDbLocalTable(use: (dynamo: Dynamo) => Promise<void>): Promise<void> {
+  await withDynamoDbLocal(async ({ RENDT_TEST_DYNAMODB_ENDPOINT: endpoint = "" }) => {
+    const connect = (config: DynamoDBClientConfig = {}) => new DynamoDBClient({ ...setupOf(endpoint), ...config });
+    const admin = connect();
+    await createTable(admin, TABLE);
+    admin.destroy();
+    await use({ table: TABLE, connect, async close() {} });
+  });
+}
+
+const setupOf = (endpoint: string): DynamoDBClientConfig => ({
+  endpoint,
+  region: "us-east-1",
+  credentials: { accessKeyId: "test", secretAccessKey: "test" },
+});
 
 type Turns = ReturnType<typeof createTurns>;
 

@@ -11,7 +11,7 @@ import { statusOf } from "../domain/status.ts";
 import type { SliceKey } from "../store/port.ts";
 import { applyToSlice } from "./apply.ts";
 import type { Call, World } from "./call.ts";
-import { candidates, nameOf } from "./candidates.ts";
+import { candidates, nameOf, type Search } from "./candidates.ts";
 import { newLeaseId } from "./lease-id.ts";
 import { toLeases } from "./lease-view.ts";
 import { runningRoom } from "./metering.ts";
@@ -65,15 +65,17 @@ export async function claimNext(world: World, worker: WorkerRecord, want: Want):
   const leases: Lease[] = [];
   if (want.leases === 0) return leases;
   let group: SliceKey[] = [];
+  const search: Search = { tried: new Set(), stale: false };
   const missing = () => want.leases - leases.length;
   const take = async () => {
     const share = Math.ceil(Math.min(missing(), MOST_AT_ONCE) / group.length);
-    const taken = await Promise.all(group.map((key) => claimFrom(world, worker, key, { ...want, leases: share })));
+    const each = { ...want, leases: share, search };
+    const taken = await Promise.all(group.map((key) => claimFrom(world, worker, key, each)));
     leases.push(...taken.flat());
     group = [];
   };
   const queues = await queuesWithRoom(world, worker, want);
-  for await (const key of candidates(world, { worker, queues }, want.leases)) {
+  for await (const key of candidates(world, { worker, queues, search }, want.leases)) {
     group.push(key);
     // As many slices at once as leases are missing: their commits share one sync.
     if (group.length === Math.min(missing(), MOST_AT_ONCE)) await take();
@@ -126,7 +128,7 @@ async function claimFrom(
   world: World,
   worker: WorkerRecord,
   key: SliceKey,
-  want: Want & { job?: string | undefined },
+  want: Want & { job?: string | undefined; search?: Search },
 ): Promise<Lease[]> {
   const name = nameOf(key);
   const leases = Array.from({ length: want.leases }, () => newLeaseId(key, world.random));
@@ -150,6 +152,7 @@ async function claimFrom(
       ...(await boundsOf(world, slice.owner, { leases, most })),
     }));
     const job = applied?.job ?? header;
+    if (want.search && !applied?.answer.avoided && !applied?.answer.leases.length) want.search.stale = true;
     return applied && job ? await toLeases(world, { slice: applied.slice, job }, applied.answer.leases) : [];
   } catch (error) {
     // Somebody else was faster: the next one, then.

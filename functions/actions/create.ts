@@ -1,7 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { RendtError } from "../../contract/errors.ts";
 import type { JobSpec } from "../../contract/job.ts";
-import { INLINE_RECORD_BYTES, MAX_FREE_GRANTS } from "../../contract/limits.ts";
+import { INLINE_RECORD_BYTES, INPUTS_KEEP_MS, MAX_FREE_GRANTS } from "../../contract/limits.ts";
 import { type BlobRef, blobsOf } from "../../contract/manifest.ts";
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
 import { createJob } from "../domain/job.ts";
@@ -138,6 +138,7 @@ function idOf({ secret, random }: World, account: string, { id, key }: Wanted): 
 function withArray(spec: JobSpec): JobSpec {
   const { items, array } = spec;
   checkStdin(spec);
+  checkDelay(spec);
   if (!items) return spec;
   if (items.length === 0) throw new RendtError("bad_request", "'items' is empty: give at least one");
   if (array && array.count !== items.length) {
@@ -150,6 +151,16 @@ function checkStdin({ stdin, inputs }: JobSpec): void {
   if (stdin === undefined || (inputs && "stored" in inputs)) return;
   const isThere = inputs?.manifest.entries.some((entry) => entry.kind === "file" && entry.path === stdin);
   if (!isThere) throw new RendtError("bad_path", `stdin is to read ${JSON.stringify(stdin)}, which is no input file`);
+}
+
+/** A job can't begin without its files, and those of all jobs of a month go together. */
+function checkDelay({ inputs, delayMs = 0 }: JobSpec): void {
+  if (delayMs <= INPUTS_KEEP_MS || !inputs || blobsOf(inputs).length === 0) return;
+  const [wanted, most] = [delayMs, INPUTS_KEEP_MS].map((ms) => Math.ceil(ms / 86_400_000));
+  throw new RendtError(
+    "bad_request",
+    `a job with input files can be delayed by at most ${most} days, as long as they are kept, not by ${wanted}: submit it later`,
+  );
 }
 
 const taken = (id: string, why: string) => new RendtError("id_taken", `the id ${id} is taken: ${why}`);

@@ -41,6 +41,7 @@ const SHOWN: readonly (readonly [LimitName, string])[] = [
   ["MAX_DELAY_MS", "delay, and waiting for a worker"],
   ["DEFAULT_KEEP_MS", "how long results are kept, unless said"],
   ["MAX_KEEP_MS", "how long they may be kept"],
+  ["INPUTS_KEEP_MS", "how long input files are there at least, and so the delay of a job that has any"],
   ["MAX_LOG_BYTES", "what a task may print; the middle of more is left out"],
   ["DEFAULT_CRASH_LIMIT", "workers lost in the middle of a task before it is given up, unless said"],
   ["MAX_HOLD_MS", "how long a task claimed by hand is held"],

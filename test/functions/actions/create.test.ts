@@ -119,6 +119,20 @@ describe("inputs", () => {
     expect([missing.length, grants.length]).toEqual([20, MAX_FREE_GRANTS]);
   });
 
+  it("are kept for 30 days, so that a job that has any can't begin later; one without may", async () => {
+    const DAY = 86_400_000;
+    const file = blobOf(Buffer.from("a file"));
+    const entries = [{ kind: "file" as const, path: "f", mode: 0o644, ...file }];
+    const inputs = { manifest: { entries, packs: [] } };
+    const delayed = (spec: object) => world.submitter.create({ jobs: [{ spec: { command: ["true"], ...spec } }] });
+    const { items } = await delayed({ inputs, delayMs: 31 * DAY });
+    expect(items).toMatchObject([
+      { error: { code: "bad_request", message: expect.stringContaining("at most 30 days") } },
+    ]);
+    expect((await delayed({ inputs, delayMs: 30 * DAY })).items).toMatchObject([{ status: "uploading" }]);
+    expect((await delayed({ delayMs: 300 * DAY })).items).toMatchObject([{ status: "waiting" }]);
+  });
+
   it("that never come end the job after a week", async () => {
     await createJob(world.submitter, withInputs(bytes("x")), { id: ID });
     world.outage(7 * 24 * HOUR);
