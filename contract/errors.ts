@@ -148,6 +148,11 @@ export const ERRORS = {
     retryable: false,
     hint: "choose an address of this machine: `rendt up --listen HOST:PORT`",
   },
+  folder_refused: {
+    status: 503,
+    retryable: false,
+    hint: "docs/backup.md lists these refusals, and how to go on from a backup; `rendt up --dir DIR` takes another folder",
+  },
   plain_http_refused: {
     status: 400,
     retryable: false,

@@ -12,7 +12,7 @@ import { createDoorbell } from "./doorbell.ts";
 import { fingerprintOf, ownCertificate } from "./local/certificate.ts";
 import { createClock } from "./local/clock.ts";
 import { every } from "./local/every.ts";
-import { makeFolder, readSecret } from "./local/folder.ts";
+import { assertDatabaseKept, makeFolder, readSecret } from "./local/folder.ts";
 import { type ListenOptions, listen } from "./local/listen.ts";
 import { createRandom } from "./local/random.ts";
 import { createSqliteStore } from "./store/sqlite.ts";
@@ -52,8 +52,8 @@ const INPUTS_MS = INPUTS_KEEP_MS + 62 * 86_400_000;
 /**
  * Starts the embedded server: the whole control plane, the store and the blobs of one folder, in this process.
  *
- * @throws RendtError `plain_http_refused`, `port_taken`, `cannot_listen`, and `unavailable` when another server uses the folder or its
- * database is damaged or newer.
+ * @throws RendtError `plain_http_refused`, `port_taken`, `cannot_listen`, and `folder_refused` when another server uses the folder, it
+ * can't be made, or its database is lost, damaged or newer.
  */
 export async function startLocal(options: LocalOptions): Promise<LocalServer> {
   const { folder, log = logToStderr, maxDisk } = options;
@@ -68,8 +68,10 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
   };
   try {
     await makeFolder(folder);
+    const file = join(folder, "rendt.db");
+    await assertDatabaseKept(folder, file);
     // The store's lock keeps a second server out before it touches anything else.
-    const store = createSqliteStore({ file: join(folder, "rendt.db") });
+    const store = createSqliteStore({ file });
     closers.push(() => store.close());
     const secret = await readSecret(folder);
     const [swept] = await store.get("sweep", ["sweep"]);

@@ -15,7 +15,7 @@ export async function ownCertificate(folder: string): Promise<{ cert: string; ke
   const pem = await readOrWrite(path, makeCertificate);
   if (!/BEGIN PRIVATE KEY[\s\S]*BEGIN CERTIFICATE[\s\S]*END CERTIFICATE/.test(pem)) {
     throw new RendtError(
-      "unavailable",
+      "folder_refused",
       `${path} is damaged: put it back from a backup, or remove it and enrol every worker and user again`,
     );
   }

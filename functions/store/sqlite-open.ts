@@ -26,9 +26,15 @@ export function openDatabase(file: string): { db: Connection; close: () => void 
   } catch (cause) {
     db?.close();
     lock?.close();
-    throw explainFailure(cause, file);
+    throw asRefusal(explainFailure(cause, file));
   }
   return { db, close: () => closeBoth(db, lock) };
+}
+
+/** At a start nobody gains by trying again: what keeps the folder from being used has to be put right first. */
+function asRefusal(reason: RendtError): RendtError {
+  if (reason.code !== "unavailable") return reason;
+  return new RendtError("folder_refused", reason.message, { cause: reason.cause, details: reason.details });
 }
 
 /** What an error of SQLite means to those who asked (https://www.sqlite.org/rescode.html). Callers far away learn no path. */
@@ -62,7 +68,7 @@ function takeLock(path: string): Connection {
   } catch (cause) {
     lock.close();
     if (!(cause instanceof Error && "code" in cause && cause.code === "SQLITE_BUSY")) throw cause;
-    throw new RendtError("unavailable", `another rendt server uses this folder (${path} is locked): stop it first`, {
+    throw new RendtError("folder_refused", `another rendt server uses this folder (${path} is locked): stop it first`, {
       cause,
     });
   }
@@ -83,11 +89,11 @@ function assertOurs(db: Connection, file: string): void {
   const version = readNumber(db, "PRAGMA user_version");
   const tables = readNumber(db, "SELECT count(*) FROM sqlite_schema");
   if (tables > 0 && readNumber(db, "PRAGMA application_id") !== APPLICATION_ID) {
-    throw new RendtError("unavailable", `${file} is a database of another program: choose another folder`);
+    throw new RendtError("folder_refused", `${file} is a database of another program: choose another folder`);
   }
   if (version > MIGRATIONS.length) {
     throw new RendtError(
-      "unavailable",
+      "folder_refused",
       `${file} was written by a newer rendt (schema ${version}, this one knows ${MIGRATIONS.length}): install that version, or put a backup from before the upgrade in its place`,
       { details: { file, schema: version, known: MIGRATIONS.length } },
     );
@@ -98,7 +104,8 @@ function assertSound(db: Connection, file: string): void {
   const report = db.prepare("PRAGMA quick_check(3)").raw().all();
   const lines = z.array(z.tuple([z.string()])).parse(report);
   if (lines.join() !== "ok") {
-    throw new RendtError("unavailable", `${file} is damaged (${lines.join("; ")}): ${RECOVER}`, { details: { file } });
+    const found = lines.join("; ").replace(/\s*\n/g, "; ");
+    throw new RendtError("folder_refused", `${file} is damaged (${found}): ${RECOVER}`, { details: { file } });
   }
 }
 

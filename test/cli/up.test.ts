@@ -73,7 +73,9 @@ describe("rendt up", () => {
       return stderr;
     };
     expect(await refused("--listen", `127.0.0.1:${port}`)).toMatch(/\(port_taken\)\nhint: /);
-    expect(await refused("--listen", "127.0.0.1:0", "--dir", join(program.dir, "shared"))).toMatch(/\(unavailable\)/);
+    expect(await refused("--listen", "127.0.0.1:0", "--dir", join(program.dir, "shared"))).toMatch(
+      /\(folder_refused\)\nhint: /,
+    );
     await stop(up);
     expect(await refused("--listen", "127.0.0.1:0", "--dir", join(program.dir, "shared"))).toMatch(
       /profile default is not there \(broken_setup\)\nhint: /,

@@ -47,6 +47,7 @@ export const MEANINGS: Record<ErrorCode, string> = {
   storage_full: "the server has no room to store this",
   port_taken: "another program listens at this address",
   cannot_listen: "the server can't listen at this address",
+  folder_refused: "a server can't start on this folder: the message says why",
   plain_http_refused: "tokens would cross a network without encryption",
-  unavailable: "the server or its store can't answer now; at a start: why its folder can't be used",
+  unavailable: "the server or its store can't answer now",
 };

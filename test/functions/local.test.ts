@@ -126,7 +126,7 @@ describe("a start is refused", () => {
   it("when another server works on the folder, which goes on undisturbed", async () => {
     const { submitter } = await startFirst();
     await expect(start()).rejects.toMatchObject({
-      code: "unavailable",
+      code: "folder_refused",
       message: expect.stringContaining("another rendt server"),
     });
     expect((await submitter.list()).items).toEqual([]);
@@ -164,7 +164,34 @@ describe("a start is refused", () => {
     await server.close();
     running.pop();
     writeFileSync(join(folder, "secret"), "short");
-    await expect(start()).rejects.toMatchObject({ message: expect.stringContaining("is damaged") });
+    await expect(start()).rejects.toMatchObject({
+      code: "folder_refused",
+      message: expect.stringContaining("is damaged"),
+    });
+  });
+
+  it("when its database was lost or emptied, instead of beginning anew", async () => {
+    const { server } = await startFirst();
+    await server.close();
+    running.pop();
+    const refusal = { code: "folder_refused", message: expect.stringContaining("is missing or empty") };
+    writeFileSync(join(folder, "rendt.db"), "");
+    await expect(start()).rejects.toMatchObject(refusal);
+    rmSync(join(folder, "rendt.db"));
+    await expect(start()).rejects.toMatchObject(refusal);
+    rmSync(join(folder, "secret"));
+    await start();
+  });
+
+  it("when its folder can't be made", async () => {
+    const file = join(folder, "..", "file");
+    writeFileSync(file, "");
+    for (const bad of [file, join(file, "below"), "/proc/rendt-test"]) {
+      await expect(start({ folder: bad })).rejects.toMatchObject({
+        code: "folder_refused",
+        message: expect.stringContaining("can't make the server's folder"),
+      });
+    }
   });
 });
 

@@ -77,7 +77,7 @@ describe("a server that is killed in the middle of commits", () => {
     child.stdout.resume();
     expect(() => createSqliteStore({ file })).toThrow(
       expect.objectContaining({
-        code: "unavailable",
+        code: "folder_refused",
         message: expect.stringContaining("another rendt server uses this folder"),
       }),
     );

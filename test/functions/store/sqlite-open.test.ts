@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true }));
 
 const refusal = (message: string) =>
-  expect.objectContaining({ code: "unavailable", message: expect.stringContaining(message) });
+  expect.objectContaining({ code: "folder_refused", message: expect.stringContaining(message) });
 
 async function filled(): Promise<void> {
   const store = createSqliteStore({ file });
