@@ -10,7 +10,7 @@ import { statusOf } from "../domain/status.ts";
 import { keyOfTask, loadSlice } from "./apply.ts";
 import type { Call, World } from "./call.ts";
 import { ownJob } from "./own-job.ts";
-import { indexAt, positionsIn } from "./positions.ts";
+import { indexAt, positionsIn, tasksOf } from "./positions.ts";
 import { allDone, blobsOfResult, createResults, names } from "./results.ts";
 import { slicesOf } from "./view.ts";
 
@@ -24,6 +24,7 @@ export async function outputs({ world, who }: Call, request: ParsedRequestOf<"ou
   const job = await ownJob(world, who, request.id);
   const spec = await world.specs.read(job);
   const { from, upTo } = positionsIn(spec, request);
+  if (from >= upTo) throw new RendtError("not_found", `job ${job.id} has no such task: ${tasksOf(spec)}`);
   const begin = request.cursor === undefined ? from : readCursor(request.cursor);
   const { status } = statusOf(job, await slicesOf(world, job));
   const items: Item[] = [];

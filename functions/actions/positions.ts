@@ -19,3 +19,10 @@ export function positionsIn({ array }: Array, span: { from?: number | undefined;
   const clamp = (index: number) => Math.min(count, Math.max(0, Math.ceil((index - start) / step)));
   return { from: clamp(span.from ?? start), upTo: span.upTo === undefined ? count : clamp(span.upTo) };
 }
+
+/** The tasks of a job in words: what may be asked for. */
+export function tasksOf({ array }: Array): string {
+  const { start, step, count } = array ?? { start: 0, step: 1, count: 1 };
+  if (count === 1) return `its only task is ${start}`;
+  return `its tasks are ${start} to ${start + step * (count - 1)}${step === 1 ? "" : ` in steps of ${step}`}`;
+}

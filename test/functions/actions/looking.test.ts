@@ -186,6 +186,12 @@ describe("outputs", () => {
     const first = await world.submitter.outputs({ id, limit: 5 });
     expect(first.items).toHaveLength(5);
     expect(await indexes({ limit: 100, cursor: first.next })).toHaveLength(7);
+    for (const span of [{ from: 999 }, { from: 1000, upTo: 1001 }]) {
+      await expect(world.submitter.outputs({ id, ...span })).rejects.toMatchObject({
+        code: "not_found",
+        message: expect.stringContaining("its tasks are "),
+      });
+    }
     await expect(world.submitter.outputs({ id, cursor: "x" })).rejects.toMatchObject({ code: "bad_request" });
   });
 
