@@ -1,7 +1,7 @@
 // Builds dist/: the program (rendt.js and a chunk per command), the library (index.js) and its types.
 // `--out DIR` builds elsewhere. The finished folder is swapped in, so that a failed build leaves the last good one.
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -51,8 +51,18 @@ async function bundle() {
     metafile: true,
     logLevel: "warning",
   });
-  chmodSync(join(next, "rendt.js"), 0o755);
+  writeProgram(join(next, "rendt.js"));
   refuseAwsSdk(metafile);
+}
+
+/**
+ * Node takes `--env-file F` for its own wherever it stands, also behind the script (nodejs/node#54232), unless `--` came before; and
+ * `env` hands on no arguments on every system. The second line is a command to sh and a string and a comment to Node.
+ */
+function writeProgram(path) {
+  const program = readFileSync(path, "utf8").replace(/^#!.*\n/, '#!/bin/sh\n":" //; exec node -- "$0" "$@"\n');
+  writeFileSync(path, program);
+  chmodSync(path, 0o755);
 }
 
 /** The SDK is 30 times the program; only the Lambda entries, which are bundled apart, may reach it. */
