@@ -105,7 +105,7 @@ export function checkServerUrl(text: string): string {
       : url.username || url.password || url.search || url.hash
         ? "it holds more than scheme, host, port and path"
         : undefined;
-  if (wrong) throw new RendtError("bad_request", `can't use the server URL ${JSON.stringify(text)}: ${wrong}`);
+  if (wrong) throw new RendtError("no_server", `can't use the server URL ${JSON.stringify(text)}: ${wrong}`);
   return text.replace(/\/+$/, "");
 }
 

@@ -26,6 +26,7 @@ import {
   MIN_PROCESSES,
 } from "./limits.ts";
 import { blobRef, tree } from "./manifest.ts";
+import { explainBadGlob } from "./paths.ts";
 import { logRef, taskResult } from "./result.ts";
 
 /** `j` and 12 digits of base32 (Crockford's alphabet in lower case: no i, l, o, u). */
@@ -36,7 +37,7 @@ const text = (bytes: number) =>
     if (value.includes("\0")) context.addIssue({ code: "custom", message: "NUL can't be passed to a program" });
     else if (!value.isWellFormed() || value.includes("\ufffd"))
       context.addIssue({ code: "custom", message: "not valid UTF-8" });
-    else if (new TextEncoder().encode(value).length > bytes) {
+    else if (bytesOf(value) > bytes) {
       context.addIssue({
         code: "too_big",
         maximum: bytes,
@@ -47,10 +48,17 @@ const text = (bytes: number) =>
     }
   });
 
+const outputGlob = text(1024).superRefine((glob, context) => {
+  const reason = explainBadGlob(glob);
+  if (reason) context.addIssue({ code: "custom", message: reason, params: { rendt: "bad_path" } });
+});
+
+const bytesOf = (value: string): number => new TextEncoder().encode(value).length;
+
 const environment = z
   .record(z.string().regex(/^[^=\0]+$/, "a name without '=' and NUL"), text(MAX_ARGUMENT_BYTES))
   .superRefine((values, context) => {
-    const size = Object.entries(values).reduce((sum, [name, value]) => sum + name.length + value.length + 2, 0);
+    const size = Object.entries(values).reduce((sum, [name, value]) => sum + bytesOf(name) + bytesOf(value) + 2, 0);
     if (size > MAX_ENVIRONMENT_BYTES) {
       context.addIssue({
         code: "too_big",
@@ -105,7 +113,7 @@ export const jobSpec = z.strictObject({
   /** What standard input reads: the input file at this path, else nothing. */
   stdin: z.string().optional(),
   /** Globs, relative to the working folder; a folder that matches returns whole. */
-  outputs: z.array(text(1024)).max(MAX_OUTPUT_GLOBS).default([]),
+  outputs: z.array(outputGlob).max(MAX_OUTPUT_GLOBS).default([]),
   outputsOnFailure: z.boolean().default(true),
   array: array.optional(),
   /** One item per task, in order: replaces `{}` in the command and is RENDT_ITEM. */

@@ -23,6 +23,15 @@ export function explainBadPath(path: string): string | undefined {
   return undefined;
 }
 
+/** Says what is wrong with an output glob: it is read from the working folder and can match nothing above or beside it. */
+export function explainBadGlob(glob: string): string | undefined {
+  const from = "output globs are relative to the job's working folder";
+  if (glob === "") return `the glob is empty: ${from}`;
+  if (glob.startsWith("/")) return `${JSON.stringify(glob)} is absolute: ${from}`;
+  if (glob.split("/").includes("..")) return `${JSON.stringify(glob)} holds '..': ${from}`;
+  return undefined;
+}
+
 /** Says what is wrong with a link: its target must be relative and stay inside the tree when read from `path`. */
 export function explainBadLink(path: string, target: string): string | undefined {
   if (target === "" || target.startsWith("/")) return "its target is not relative";

@@ -46,7 +46,9 @@ async function examine(check: string, look: Check["look"]): Promise<Finding> {
     return typeof found === "string" ? { check, ok: true, found } : found;
   } catch (error) {
     const { message, code, hint } = explainError(error);
-    return { check, ok: false, found: `${message} (${code})`, hint };
+    // Elsewhere an unreachable server's hint sends people here.
+    const next = hint?.includes("rendt doctor") ? "start it with `rendt up`, or name another: `rendt login URL`" : hint;
+    return { check, ok: false, found: `${message} (${code})`, hint: next };
   }
 }
 

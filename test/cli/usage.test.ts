@@ -62,7 +62,11 @@ describe("wrong usage ends with 2 and says what to type", () => {
     [["run"], /there is no command/],
     [["run", "--"], /there is no command/],
     [["run", "--", ""], /command: the command is empty/],
-    [["run", "--retries", "99999", "--", "true"], /--retries: .*<=1000/],
+    [["run", "--retries", "99999", "--", "true"], /--retries: 99999 is too much: use 1000 or less/],
+    [["run", "--timeout", "0", "--", "true"], /--timeout: 0 ms is too little: use 1 ms or more/],
+    [["run", "--keep", "9000d", "--", "true"], /--keep: 9000d is too much: use 365d or less/],
+    [["run", "-o", "/tmp/out/*", "--", "true"], /--output: "\/tmp\/out\/\*" is absolute: output globs are relative/],
+    [["run", "-o", "../x", "--", "true"], /"..\/x" holds '..'/],
     [["submit", "--array", "9-1", "--", "true"], /--array "9-1": 1 comes before 9/],
     [["submit", "--each", "a", "--array", "0-3", "--", "true"], /--array and --each can't go together/],
     [["submit", "--env", "NOT_SET_HERE", "--", "true"], /NOT_SET_HERE is not set here/],
@@ -130,7 +134,13 @@ describe("without a server", () => {
     expect(code).toBe(3);
     expect(stdout).toMatch(/^ok +node /m);
     expect(stdout).toMatch(/^wrong +server +can't reach/m);
-    expect(stderr).toMatch(/^hint: /);
+    expect(stderr).toMatch(/^hint: start it with `rendt up`/);
+  });
+
+  it("a URL that is none is refused, with the ways to name a server", async () => {
+    const { code, stderr } = await program.run(["list"], { env: { RENDT_URL: "zzz", RENDT_TOKEN: "x" } });
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/"zzz": it is no http:\/\/ or https:\/\/ URL \(no_server\)\nhint: .*rendt login URL/);
   });
 });
 

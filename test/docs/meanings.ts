@@ -6,7 +6,7 @@ export const MEANINGS: Record<ErrorCode, string> = {
   malformed_json: "the body is no JSON, or nested too deeply",
   unknown_field: "the request has a field that the operation does not know",
   bad_path: "a path of an input, output or link can't travel, or leads out of its folder",
-  no_server: "nothing says which server is meant",
+  no_server: "nothing says which server is meant, or its URL is none",
   unsafe_file: "a file that holds a token can be read by others, and is not used",
   no_such_file: "a file or folder that was named is not there",
   not_a_file: "a device, socket or FIFO was among the inputs",
