@@ -18,12 +18,13 @@ export const nowOf = (clock: number, lastNow: number): number =>
 export type SweepPlan = { state: SweepState; now: number; holdUntil?: number; walkAll: boolean };
 
 /**
- * Begins a sweep (rule 4). After a gap longer than 20 s and two periods no lease expires for 120 s; when the clock went back more than
- * 60 s, `walkAll` asks for every due record once, because their `wakeAt` were written by a clock that ran ahead.
+ * Begins a sweep (rule 4). After a gap longer than 20 s and two periods no lease expires for 120 s; a store that no sweep has seen is new,
+ * and nobody was kept waiting by it. When the clock went back more than 60 s, `walkAll` asks for every due record once, because their
+ * `wakeAt` were written by a clock that ran ahead.
  */
 export function beginSweep(last: SweepState | undefined, clock: number, periodMs: number): SweepPlan {
   const now = nowOf(clock, last?.lastNow ?? 0);
-  const away = last ? now - last.lastSweepAt > Math.max(LEAST_GAP_MS, 2 * periodMs) : true;
+  const away = last !== undefined && now - last.lastSweepAt > Math.max(LEAST_GAP_MS, 2 * periodMs);
   const hold = Math.max(away ? now + GRACE_MS : 0, Math.min(last?.holdExpiryUntil ?? 0, now + GRACE_MS));
   const holdUntil = hold > now ? { holdExpiryUntil: hold } : {};
   return {
