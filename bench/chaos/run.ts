@@ -119,7 +119,9 @@ async function judge(market: Market, done: readonly Done[]) {
       const { job, history } = await server.client.show({ id });
       const successes = history.filter(({ what }) => what === "task succeeded").length;
       if (job.status !== "finished" || job.tasks.succeeded !== 1 || successes !== 1) {
-        found.problems.push(`job ${id} is ${job.status} after ${successes} successes: ${job.reason ?? JSON.stringify(job.running)}`);
+        found.problems.push(
+          `job ${id} is ${job.status} after ${successes} successes: ${job.reason ?? JSON.stringify(job.running)}`,
+        );
         continue;
       }
       found.succeeded += 1;
