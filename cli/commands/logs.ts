@@ -32,11 +32,11 @@ const arrays = z.object({
 
 /** The tasks that are meant, by their own numbers: those selected, else all. */
 async function indexesIn({ client }: Server, { id, from, to }: Selection): Promise<number[]> {
+  if (from !== undefined && from === to) return [from];
   const { spec } = await client.show({ id });
   const { start, step, count } = arrays.parse(spec).array ?? { start: 0, step: 1, count: 1 };
   const all = Array.from({ length: count }, (_, at) => start + step * at);
-  const meant = from === undefined ? all : all.filter((index) => index >= from && index <= (to ?? from));
-  if (meant.length === 0)
-    throw new RendtError("not_found", `${id} has no task ${from}${to === from ? "" : ` to ${to}`}`);
+  const meant = from === undefined ? all : all.filter((index) => index >= from && index <= (to ?? index));
+  if (meant.length === 0) throw new RendtError("not_found", `job ${id} has no task from ${from} to ${to}`);
   return meant;
 }

@@ -9,7 +9,7 @@ import { streamOf } from "./append-log.ts";
 import { applyToSlice, keyOfTask, loadSlice } from "./apply.ts";
 import type { Call, World } from "./call.ts";
 import { ownJob } from "./own-job.ts";
-import { indexAt, positionOf } from "./positions.ts";
+import { indexAt, positionOf, tasksOf } from "./positions.ts";
 import { allDone, createResults, names } from "./results.ts";
 import { lookUntil } from "./waiting.ts";
 
@@ -30,7 +30,7 @@ export async function logs(call: Call, request: Asked): Promise<Answer> {
   const spec = await world.specs.read(job);
   const index = request.index ?? indexAt(spec, 0);
   const position = positionOf(spec, index);
-  if (position === undefined) throw new RendtError("not_found", `job ${job.id} has no task ${index}`);
+  if (position === undefined) throw new RendtError("not_found", `job ${job.id} has no task ${index}: ${tasksOf(spec)}`);
 
   const topics = [`log:${job.id}`, `job:${job.id}`];
   const begin = (await find(world, job, position, request.try)).run?.lease;

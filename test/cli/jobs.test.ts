@@ -273,7 +273,12 @@ describe("results of a task of an array", () => {
     expect(readFileSync(join(to, "20", "f"), "utf8")).toBe("20\n");
     expect(existsSync(join(to, "10"))).toBe(false);
     expect((await run("outputs", id, "-q")).stdout).toBe("10/f\n20/f\n30/f\n");
-    expect(await run("outputs", `${id}.11`)).toMatchObject({ code: 0, stdout: "" });
+    for (const verb of ["outputs", "logs"])
+      expect(await run(verb, `${id}.11`)).toMatchObject({
+        code: 3,
+        stdout: "",
+        stderr: expect.stringMatching(/no (such task|task 11): its tasks are 10 to 30 in steps of 10 \(not_found\)/),
+      });
   });
 
   it("are refused while nothing has ended", async () => {
