@@ -119,9 +119,7 @@ export function createLoop(setting: Setting): Loop {
       const slot = idle.pop();
       if (held && slot) void start(slot, held);
     }
-    clearTimeout(patience);
-    if (queue.length > 0)
-      patience = setTimeout(() => giveBackQueue(QUEUE_MS, "all slots of this worker are busy"), QUEUE_MS);
+    mindQueue();
     const ended = draining.aborted || claimed >= setting.most;
     if (ended && running === 0 && queue.length === 0) finish();
     else void poll();
@@ -139,6 +137,19 @@ export function createLoop(setting: Setting): Loop {
     busyAt = performance.now();
     idle.push(slot);
     dispatch();
+  }
+
+  /** Looks again when the oldest in the queue has waited long enough: other tasks that end meanwhile must not put this off. */
+  function mindQueue(): void {
+    clearTimeout(patience);
+    const [oldest] = queue;
+    if (!oldest) return;
+    const left = Math.max(1, Math.ceil(oldest.claimedAt + QUEUE_MS - performance.now()));
+    patience = setTimeout(() => {
+      giveBackQueue(QUEUE_MS, "all slots of this worker are busy");
+      // Younger ones are left; and timers fire up to a millisecond early.
+      mindQueue();
+    }, left);
   }
 
   function giveBackQueue(olderThanMs: number, reason: string): void {
