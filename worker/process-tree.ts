@@ -53,8 +53,14 @@ function statOf(pid: number | "self"): string[] | undefined {
   return text?.slice(text.lastIndexOf(")") + 2).split(" ");
 }
 
+/** Whether it is stopped, or dead. */
+export function isStopped(pid: number): boolean {
+  const state = statOf(pid)?.[0];
+  return state === undefined || "TtZX".includes(state);
+}
+
 /** Every thread has children of its own. */
-function childrenOf(pid: number): number[] {
+export function childrenOf(pid: number): number[] {
   try {
     return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
       const text = readText(`/proc/${pid}/task/${thread}/children`);

@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, realpathSync } from "node:fs
 import { constants as system } from "node:os";
 import { join, sep } from "node:path";
 import { explainBadPath } from "../contract/paths.ts";
+import type { Frost } from "./frost.ts";
 import { sayCpu, startGuard } from "./guard.ts";
 import type { OutputPipe, PipeStock } from "./pipes.ts";
 import { sayBytes } from "./sandbox/limits.ts";
@@ -15,7 +16,7 @@ import type { Watchdog } from "./watchdog.ts";
 /** Name of the variable that marks every descendant of a task; its value is unique per task. */
 export const ATTEMPT_VARIABLE = "RENDT_ATTEMPT";
 
-export type ProcessHost = { pipes: PipeStock; watchdog: Watchdog; graceMs: number; usage: UsageMeter };
+export type ProcessHost = { pipes: PipeStock; watchdog: Watchdog; graceMs: number; usage: UsageMeter; frost: Frost };
 
 /** How long output may still come from descendants after the child's own end, before they are killed. */
 const DRAIN_MS = 300;
@@ -80,7 +81,8 @@ export async function runProcess(host: ProcessHost, run: Run, signal: AbortSigna
     child.once("exit", (code, name) => resolve({ code, name })),
   );
   stopping = stopOnDemand({ signal, timeoutMs: run.timeoutMs, graceMs: host.graceMs }, started.kill);
-  const { hit } = stopping;
+  const { hit, pause, resume, pausedMs } = stopping;
+  const thawForGood = host.frost.began({ root: started.root, pause, resume });
   const guard = startGuard({ root: started.root, folder: run.folder, limits: run.limits, hit });
   const { pipes } = opened;
   const flow = setTimeout(() => {
@@ -88,7 +90,8 @@ export async function runProcess(host: ProcessHost, run: Run, signal: AbortSigna
   }, FLOW_AFTER_MS);
 
   const { code, name } = await exited;
-  const durationMs = took();
+  const durationMs = took() - Math.round(pausedMs());
+  thawForGood();
   guard.close();
   const usage = host.usage.ofEnded(guard.seen, durationMs);
   clearTimeout(flow);

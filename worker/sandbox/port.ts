@@ -1,5 +1,6 @@
 import type { Outcome, TaskResult } from "../../contract/result.ts";
 import type { WorkerInfo } from "../../contract/worker.ts";
+import type { Frost } from "../frost.ts";
 import type { Limits } from "./limits.ts";
 
 export type Level = WorkerInfo["sandbox"];
@@ -44,7 +45,7 @@ export type Slot = {
   readonly user: SlotUser | undefined;
   /** Runs to the end of the child and of all its descendants; never throws. An abort ends it: TERM, grace, KILL. */
   run(run: Run, signal: AbortSignal): Promise<RunEnd>;
-};
+} & Pick<Frost, "freeze" | "thaw" | "use">;
 
 /** What stands between jobs and the machine. */
 export type Sandbox = {

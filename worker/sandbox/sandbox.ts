@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { chown, mkdir, rm, rmdir } from "node:fs/promises";
 import { arch, availableParallelism } from "node:os";
 import { join } from "node:path";
+import { createFrost } from "../frost.ts";
 import { createPipeStock, type PipeStock } from "../pipes.ts";
 import { type ProcessHost, runProcess } from "../process.ts";
 import { takeSlotUsers } from "../slot-users.ts";
@@ -9,7 +10,7 @@ import { createUsageMeter } from "../usage.ts";
 import type { Watchdog } from "../watchdog.ts";
 import { INSIDE } from "./bubblewrap.ts";
 import { plainStart } from "./plain.ts";
-import type { Sandbox, SlotUser, TaskFolder } from "./port.ts";
+import type { Sandbox, Slot, SlotUser, TaskFolder } from "./port.ts";
 import { probeStrict } from "./probe.ts";
 import { findScope } from "./scope.ts";
 import { isFiltered, seccompFilter } from "./seccomp.ts";
@@ -53,7 +54,9 @@ export async function createSandbox(setting: Setting): Promise<Sandbox & { missi
       slots: Array.from({ length: setting.slots }, (_, number) => {
         const user = users[number];
         const starts = { none: plainStart(user, number), strict: strictStart(strict, user, number) };
-        return { number, user, run: (run, signal) => runProcess(host, run, signal, starts[run.level]) };
+        const frost = createFrost();
+        const run: Slot["run"] = (run, signal) => runProcess({ ...host, frost }, run, signal, starts[run.level]);
+        return { ...frost, number, user, run };
       }),
       inside: (level, folder) => (level === "strict" ? INSIDE : folder),
       async close() {
@@ -74,6 +77,7 @@ const hostOf = ({ watchdog, graceMs }: Setting, pipes: PipeStock): ProcessHost =
   watchdog,
   graceMs,
   usage: createUsageMeter(availableParallelism()),
+  frost: createFrost(),
 });
 
 /** Without a proof it is `none`, never something in between. */

@@ -1,13 +1,14 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { Run, RunEnd, Sandbox, TaskFolder } from "../../../worker/sandbox/port.ts";
+import type { Run, RunEnd, Sandbox, Slot, TaskFolder } from "../../../worker/sandbox/port.ts";
 import { createSandbox } from "../../../worker/sandbox/sandbox.ts";
 import { startWatchdog } from "../../../worker/watchdog.ts";
 
 export type Ran = RunEnd & { stdout: string; stderr: string };
 export type Scene = {
   sandbox: Sandbox & { missing: string | undefined };
+  slot: Slot;
   folder: TaskFolder;
   run(command: readonly string[], more?: Partial<Run> & { signal?: AbortSignal }): Promise<Ran>;
 };
@@ -45,6 +46,7 @@ export async function openScene({ graceMs = 200, runtimes = [] as string[] } = {
   }
   return {
     sandbox,
+    slot,
     folder,
     async run(command, { signal = new AbortController().signal, ...more } = {}) {
       const printed = { stdout: "", stderr: "" };
