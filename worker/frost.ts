@@ -5,7 +5,7 @@ import { childrenOf, isStopped, lookAtTree, type TreeUse } from "./process-tree.
 export type Frost = {
   /** Stops every process of the task, and its time limit; one that begins meanwhile is stopped at once. */
   freeze(): Promise<void>;
-  thaw(): Promise<void>;
+  thaw(): void;
   /** What the task's processes use now; undefined while none runs. */
   use(): Promise<TreeUse | undefined>;
   /** A task begins in this slot; the answer is called at its end. */
@@ -25,36 +25,42 @@ const AGAIN_MS = 1000;
 const SOON_MS = 20;
 const MOST_PASSES = 50;
 
+/** One freeze. `on` is false once it is over: a look that is under way must stop nobody any more. */
+type Spell = {
+  on: boolean;
+  /** Those that we stopped: what the task itself had stopped stays so. */
+  stopped: Set<number>;
+  timer?: NodeJS.Timeout;
+};
+
 export function createFrost(): Frost {
   let task: Freezable | undefined;
-  let frozen = false;
-  let timer: NodeJS.Timeout | undefined;
-  /** Those that we stopped: what the task itself had stopped stays so. */
-  let stopped = new Set<number>();
+  let spell: Spell | undefined;
 
-  async function hold(): Promise<void> {
-    clearTimeout(timer);
-    const held = task;
-    if (!frozen || !held) return;
-    const root = held.root();
-    if (root !== undefined) await stopTree(root, stopped);
-    if (frozen && task === held) timer = setTimeout(hold, root === undefined ? SOON_MS : AGAIN_MS);
+  async function hold(now: Spell): Promise<void> {
+    const root = task?.root();
+    if (root !== undefined) await stopTree(root, now);
+    if (now.on && task) now.timer = setTimeout(hold, root === undefined ? SOON_MS : AGAIN_MS, now);
+  }
+
+  function end(now: Spell): void {
+    now.on = false;
+    clearTimeout(now.timer);
   }
 
   return {
     async freeze() {
-      if (frozen) return;
-      frozen = true;
+      if (spell) return;
+      spell = { on: true, stopped: new Set() };
       task?.pause();
-      await hold();
+      await hold(spell);
     },
-    async thaw() {
-      if (!frozen) return;
-      frozen = false;
-      clearTimeout(timer);
+    thaw() {
+      if (!spell) return;
+      end(spell);
       task?.resume();
-      for (const pid of stopped) signal(pid, "SIGCONT");
-      stopped = new Set();
+      for (const pid of spell.stopped) signal(pid, "SIGCONT");
+      spell = undefined;
     },
     async use() {
       const root = task?.root();
@@ -62,41 +68,44 @@ export function createFrost(): Frost {
     },
     began(next) {
       task = next;
-      if (frozen) next.pause();
-      if (frozen) void hold();
+      if (spell) {
+        next.pause();
+        void hold(spell);
+      }
       return () => {
-        clearTimeout(timer);
-        stopped = new Set();
         task = undefined;
+        if (!spell) return;
+        // The slot stays frozen for its next task; these processes are gone.
+        end(spell);
+        spell = { on: true, stopped: new Set() };
       };
     },
   };
 }
 
 /** From the top down, as a stopped process makes no others; until a look finds nobody running. */
-async function stopTree(root: number, stopped: Set<number>): Promise<void> {
-  // Without /proc only the group is known.
-  if (!hasProc()) return stopGroup(root, stopped);
-  for (let pass = 0; pass < MOST_PASSES; pass += 1) {
+async function stopTree(root: number, spell: Spell): Promise<void> {
+  for (let pass = 0; spell.on && pass < MOST_PASSES; pass += 1) {
     let running = 0;
-    const waiting = [root];
-    for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
-      if (!isStopped(pid)) {
-        running += 1;
-        signal(pid, "SIGSTOP");
-        stopped.add(pid);
-      }
-      waiting.push(...childrenOf(pid));
+    for (const pid of tree(root)) {
+      if (isStopped(pid)) continue;
+      running += 1;
+      signal(pid, "SIGSTOP");
+      spell.stopped.add(pid);
     }
-    if (running === 0) return;
+    if (running === 0 || !hasProc()) return;
     // A signal takes effect when the process is next on a core.
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
 
-function stopGroup(root: number, stopped: Set<number>): void {
-  signal(-root, "SIGSTOP");
-  stopped.add(-root);
+/** Children are looked up when their parent has been dealt with. Without /proc only the group is known. */
+function* tree(root: number): Generator<number> {
+  const waiting = [hasProc() ? root : -root];
+  for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
+    yield pid;
+    waiting.push(...childrenOf(pid));
+  }
 }
 
 function signal(pid: number, name: "SIGSTOP" | "SIGCONT"): void {

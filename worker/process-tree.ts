@@ -53,11 +53,8 @@ function statOf(pid: number | "self"): string[] | undefined {
   return text?.slice(text.lastIndexOf(")") + 2).split(" ");
 }
 
-/** Whether it is stopped, or dead. */
-export function isStopped(pid: number): boolean {
-  const state = statOf(pid)?.[0];
-  return state === undefined || "TtZX".includes(state);
-}
+/** Whether it is there and does nothing until it is told to. */
+export const isStopped = (pid: number): boolean => "TtZX".includes(statOf(pid)?.[0] ?? "no /proc");
 
 /** Every thread has children of its own. */
 export function childrenOf(pid: number): number[] {
