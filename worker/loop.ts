@@ -19,6 +19,8 @@ export type Loop = {
   accept(leases: readonly Lease[], claim: Claim): void;
   /** A call that had asked for so many leases failed. */
   refused(count: number): void;
+  /** What the owner of the machine allows has changed. */
+  look(): void;
   /** Resolves when no attempt runs any more and none will: after the draining signal. */
   done: Promise<void>;
 };
@@ -33,6 +35,8 @@ type Setting = {
   run(slot: Slot, held: Held): Promise<boolean>;
   /** The set of held leases changed. */
   changed(): void;
+  /** How many slots the owner of the machine allows to be in use now; with none the server is not asked at all. */
+  allowed(): number;
   /** Claim no more than so many leases altogether. */
   most: number;
   draining: AbortSignal;
@@ -60,7 +64,7 @@ export function createLoop(setting: Setting): Loop {
   let underWay = 0;
   let running = 0;
   let claimed = 0;
-  let polling = false;
+  let polling: AbortController | undefined;
   let restUntil = 0;
   let busyAt = performance.now();
   let patience: NodeJS.Timeout | undefined;
@@ -71,7 +75,8 @@ export function createLoop(setting: Setting): Loop {
 
   function wanted(): number {
     if (draining.aborted || performance.now() < wellAt) return 0;
-    const room = slots.length + pace.ahead() - running - queue.length - underWay;
+    const allowed = setting.allowed();
+    const room = allowed === 0 ? 0 : allowed + pace.ahead() - running - queue.length - underWay;
     const count = Math.max(0, Math.min(room, setting.most - claimed - underWay, MAX_LEASES_PER_REQUEST));
     underWay += count;
     return count;
@@ -114,7 +119,8 @@ export function createLoop(setting: Setting): Loop {
 
   function dispatch(): void {
     if (draining.aborted) giveBackQueue(0, "this worker stops");
-    while (queue.length > 0 && idle.length > 0) {
+    if (setting.allowed() === 0 && queue.length > 0) giveBackQueue(0, "this worker's owner needs the machine");
+    while (queue.length > 0 && isOpen()) {
       const held = queue.shift();
       const slot = idle.pop();
       if (held && slot) void start(slot, held);
@@ -124,6 +130,8 @@ export function createLoop(setting: Setting): Loop {
     if (ended && running === 0 && queue.length === 0) finish();
     else void poll();
   }
+
+  const isOpen = () => idle.length > 0 && running < setting.allowed();
 
   async function start(slot: Slot, held: Held): Promise<void> {
     running += 1;
@@ -168,12 +176,14 @@ export function createLoop(setting: Setting): Loop {
   /** Asks while a slot is idle and no finish is about to bring work. */
   async function poll(): Promise<void> {
     if (polling) return;
-    polling = true;
+    const closing = new AbortController();
+    polling = closing;
+    const signal = AbortSignal.any([draining, closing.signal]);
     try {
-      while (!draining.aborted && idle.length > 0 && queue.length === 0) {
+      while (!signal.aborted && isOpen() && queue.length === 0) {
         const restMs = Math.ceil(Math.max(restUntil, wellAt) - performance.now());
         if (restMs > 0) {
-          await sleep(restMs, draining);
+          await sleep(restMs, signal);
           // What happened meanwhile may call for more rest, or for none; and timers fire up to a millisecond early.
           continue;
         }
@@ -183,23 +193,25 @@ export function createLoop(setting: Setting): Loop {
         const idleMs = running > 0 ? 0 : Math.round(performance.now() - busyAt);
         const claim = { worker: setting.workerId, leases: count, wait: MAX_WAIT_MS, idleMs };
         try {
-          const { leases, retryAfterMs } = await setting.client.claim(claim, { signal: draining });
+          const { leases, retryAfterMs } = await setting.client.claim(claim, { signal });
           backOff.reset();
           // Counted from the question: a server that held it open wants to be asked again at once.
           if (leases.length === 0) restUntil = askedAt.monotonic + retryAfterMs;
           accept(leases, { askedAt, count });
         } catch (error) {
           underWay -= count;
-          if (draining.aborted) break;
+          if (signal.aborted) break;
           if (isFinal(error)) return setting.fatal(error);
-          await backOff.wait(error, draining);
+          await backOff.wait(error, signal);
         }
       }
     } catch {
-      // Aborted while it slept: draining.
+      // Aborted while it slept.
     } finally {
-      polling = false;
+      polling = undefined;
     }
+    // It may have been opened again while the question was being closed.
+    if (closing.signal.aborted) void poll();
   }
   draining.addEventListener("abort", dispatch);
   setImmediate(dispatch);
@@ -209,6 +221,10 @@ export function createLoop(setting: Setting): Loop {
     accept,
     refused(count) {
       underWay -= count;
+      dispatch();
+    },
+    look() {
+      if (!isOpen()) polling?.abort();
       dispatch();
     },
     done,

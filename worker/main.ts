@@ -203,6 +203,7 @@ async function claimUntilTold({ config, place, draining, cancelling }: Life, set
     journal,
     run: (slot, lease) => runLease(whole, slot, lease),
     changed,
+    allowed: () => place.sandbox.slots.length,
     most: config.once ? 1 : Number.POSITIVE_INFINITY,
     draining: draining.signal,
     fatal(error) {
