@@ -60,6 +60,9 @@ export const workerView = z.looseObject({
   sandbox: z.string(),
   registeredAt: z.int(),
   lastSeenAt: z.int(),
+  /** Since when it is to take nothing new, and since when nothing is left in its hands. */
+  drainingSince: z.int().optional(),
+  drainedAt: z.int().optional(),
 });
 export type WorkerView = z.infer<typeof workerView>;
 export const listWorkersRequest = z.strictObject({
@@ -94,6 +97,8 @@ export type Lease = z.infer<typeof lease>;
 export const availableRequest = z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(20) });
 export const availableAnswer = z.looseObject({ items: z.array(z.looseObject({ id: z.string(), count: z.int() })) });
 
+/** What this worker was last told of being drained; when that is no longer so, it is news. */
+const draining = z.boolean().optional();
 const wanted = { worker: workerId, leases: z.int().min(0).max(MAX_LEASES_PER_REQUEST) };
 
 /** Up to `leases` leases from the queues of this worker, or exactly the named job's; `holdMs` asks for a longer first span. */
@@ -104,8 +109,12 @@ export const claimRequest = z.strictObject({
   wait: z.int().min(0).max(MAX_WAIT_MS).optional(),
   /** How long this worker has had nothing to do: the longer, the later it may be told to come back. */
   idleMs: z.int().min(0).optional(),
+  draining,
+  /** Leases in its hands: without one, a worker that is draining is drained. */
+  holding: z.int().min(0).optional(),
 });
-export const claimAnswer = z.looseObject({ leases: z.array(lease), retryAfterMs: z.int() });
+/** `draining`: nothing is to be had before the worker is resumed; what it only holds it is to give back. */
+export const claimAnswer = z.looseObject({ leases: z.array(lease), retryAfterMs: z.int(), draining });
 
 const leaseIds = z.array(z.string()).max(1024);
 
@@ -118,6 +127,7 @@ export const renewRequest = z.strictObject({
   leases: leaseIds.min(1),
   renew: z.boolean().default(true),
   delivering: leaseIds.optional(),
+  draining,
   wait: z.int().min(0).max(MAX_WAIT_MS).optional(),
 });
 export const renewAnswer = z.looseObject({
@@ -133,6 +143,7 @@ export const renewAnswer = z.looseObject({
     }),
   ),
   retryAfterMs: z.int(),
+  draining,
 });
 
 /**

@@ -3,7 +3,7 @@ import type { Store } from "./store/port.ts";
 
 /**
  * Wakes those who wait for something. The embedded server's rings at once; the cloud's `wait` answers at once with false,
- * because a sleeping Lambda costs more than a poll. Topics: `queue:<queue>`, `job:<id>`, `lease:<worker>`, `log:<job>`.
+ * because a sleeping Lambda costs more than a poll. Topics: `queue:<queue>`, `job:<id>`, `lease:<worker>`, `worker:<id>`, `log:<job>`.
  */
 export type Doorbell = {
   ring(topic: string): void;

@@ -12,10 +12,12 @@ import type { SliceKey } from "../store/port.ts";
 import { applyToSlice } from "./apply.ts";
 import type { Call, World } from "./call.ts";
 import { candidates, nameOf, type Search } from "./candidates.ts";
+import { noteDrained } from "./drain.ts";
 import { newLeaseId } from "./lease-id.ts";
 import { toLeases } from "./lease-view.ts";
 import { runningRoom } from "./metering.ts";
 import { ownQueue, queuesOf } from "./queue.ts";
+import { isDraining } from "./sightings.ts";
 import { slicesOf } from "./view.ts";
 import { lookUntil } from "./waiting.ts";
 
@@ -36,17 +38,23 @@ type Want = { leases: number; holdMs?: number | undefined; scopes: Scopes | unde
 export async function claim(call: Call, request: ParsedRequestOf<"claim">): Promise<AnswerOf<"claim">> {
   const { world, who } = call;
   const now = world.clock();
-  const worker = await world.sightings.see({ id: request.worker, account: who.account }, now);
+  const { draining: told } = request;
+  const asker = { id: request.worker, account: who.account };
+  const worker = await world.sightings.see({ ...asker, draining: told }, now);
   if (request.job !== undefined) {
     const want = { ...request, job: request.job, scopes: who.scopes };
     return { leases: await claimNamed(world, worker, want), retryAfterMs: 0 };
   }
-  const topics = queuesOf(worker, who.scopes).map((queue) => `queue:${queue}`);
+  if (isDraining(worker) && request.holding === 0 && worker.drainedAt === undefined) await noteDrained(world, worker);
+  const topics = [...queuesOf(worker, who.scopes).map((queue) => `queue:${queue}`), `worker:${worker.id}`];
   const { value, enough } = await lookUntil(call, { topics, waitMs: request.wait }, async () => {
-    const leases = await claimNext(world, worker, { ...request, scopes: who.scopes });
-    return { value: leases, enough: leases.length > 0 || request.leases === 0 };
+    const draining = isDraining(await world.sightings.see(asker, world.clock()));
+    const isNews = told !== undefined && told !== draining;
+    const leases = draining ? [] : await claimNext(world, worker, { ...request, scopes: who.scopes });
+    const enough = isNews || leases.length > 0 || (request.leases === 0 && !draining);
+    return { value: { leases, draining }, enough };
   });
-  return { leases: value, retryAfterMs: enough ? 0 : restMs(world, request.idleMs) };
+  return { ...value, retryAfterMs: enough ? 0 : restMs(world, request.idleMs) };
 }
 
 /**
@@ -103,7 +111,7 @@ async function claimNamed(world: World, worker: WorkerRecord, want: Want & { job
   if (job.phase === "uploading" || job.phase === "releasing") {
     throw new RendtError("not_released", `job ${job.id} is not released yet: its inputs are not all there`);
   }
-  const unfit = misfits(job.class, worker);
+  const unfit = [...misfits(job.class, worker), ...(isDraining(worker) ? ["it is draining"] : [])];
   if (unfit.length > 0)
     throw new RendtError("not_available", `worker ${worker.id} can't take job ${job.id}: ${unfit.join("; ")}`);
   const numbers = job.slices === 1 ? [undefined] : Array.from({ length: job.slices }, (_, number) => number);

@@ -4,6 +4,7 @@ import type { Job, Slice, WorkerRecord } from "../domain/records.ts";
 import type { Call } from "./call.ts";
 import { ownJob } from "./own-job.ts";
 import { queuesOf } from "./queue.ts";
+import { isDraining } from "./sightings.ts";
 import { slicesOf, viewJob } from "./view.ts";
 
 /** A worker that was not heard of for so long is taken for switched off. */
@@ -40,6 +41,7 @@ function against(
     reasons.push(`does not read queue ${job.queue}: its sandbox level is ${worker.sandbox}`);
   }
   reasons.push(...misfits(job.class, worker));
+  if (isDraining(worker)) reasons.push(`is draining: it takes nothing new until \`rendt worker resume ${worker.id}\``);
   const silent = now - worker.lastSeenAt;
   if (silent > SILENT_MS) reasons.push(`was not heard of for ${Math.round(silent / 60_000)} minutes`);
   const avoided = slices.flatMap(({ open }) =>

@@ -18,6 +18,7 @@ import { readLeaseId } from "./lease-id.ts";
 import { indexAt } from "./positions.ts";
 import { toRefusal } from "./refusal.ts";
 import { blobsOfResult } from "./results.ts";
+import { isDraining } from "./sightings.ts";
 
 type Answered = AnswerOf<"finish">["items"][number];
 
@@ -32,7 +33,7 @@ const INLINE_ENDED_BYTES = 1400;
 export async function finish(call: Call, request: ParsedRequestOf<"finish">): Promise<AnswerOf<"finish">> {
   const { world, who } = call;
   const worker = await world.sightings.see({ id: request.worker, account: who.account }, world.clock());
-  const wanted = call.mayClaim ? request.leases : 0;
+  const wanted = call.mayClaim && !isDraining(worker) ? request.leases : 0;
   // Both at once, so that their commits share a sync.
   const [items, early] = await Promise.all([
     mapAtMost(MAX_UNDER_WAY, request.items, (item) => finishItem(world, worker, item)),

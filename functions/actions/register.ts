@@ -28,6 +28,8 @@ export async function register(
       version: (known?.version ?? 0) + 1,
       registeredAt: known?.registeredAt ?? now,
       lastSeenAt: now,
+      // A restart is no way around a drain.
+      ...(known?.drainingSince !== undefined && { drainingSince: known.drainingSince }),
     };
     const committed = await world.store.commit([{ kind: "worker", put, expect: known?.version ?? "absent" }]);
     return committed === "conflict" ? "conflict" : { value: undefined };

@@ -4,6 +4,7 @@ import { applyToSlice, loadSlice } from "./apply.ts";
 import { mapAtMost } from "./at-most.ts";
 import type { Call, World } from "./call.ts";
 import { readLeaseId } from "./lease-id.ts";
+import { isDraining } from "./sightings.ts";
 import { lookUntil } from "./waiting.ts";
 
 type Item = AnswerOf<"renew">["items"][number];
@@ -15,7 +16,9 @@ const MAX_UNDER_WAY = 64;
 export async function renew(call: Call, request: ParsedRequestOf<"renew">): Promise<AnswerOf<"renew">> {
   const { world, who } = call;
   const { worker, wait } = request;
-  await world.sightings.see({ id: worker, account: who.account }, world.clock());
+  const asker = { id: worker, account: who.account };
+  let draining = isDraining(await world.sightings.see({ ...asker, draining: request.draining }, world.clock()));
+  const isOrder = () => request.draining !== undefined && request.draining !== draining;
   const delivering = new Set(request.delivering);
   const ask = (act: (world: World, by: By) => Promise<Item>) =>
     mapAtMost(MAX_UNDER_WAY, request.leases, (lease) =>
@@ -24,15 +27,16 @@ export async function renew(call: Call, request: ParsedRequestOf<"renew">): Prom
 
   let items = await ask(request.renew ? renewOne : listenTo);
   const isHeld = wait !== undefined && wait > 0 && world.doorbell.holds;
-  if (isHeld && !items.some((item) => isNews(world, item))) {
-    const found = await lookUntil(call, { topics: [`lease:${worker}`], waitMs: wait }, async () => {
+  if (isHeld && !isOrder() && !items.some((item) => isNews(world, item))) {
+    const found = await lookUntil(call, { topics: [`lease:${worker}`, `worker:${worker}`], waitMs: wait }, async () => {
       const now = await ask(listenTo);
-      return { value: now, enough: now.some((item) => isNews(world, item)) };
+      draining = isDraining(await world.sightings.see(asker, world.clock()));
+      return { value: now, enough: isOrder() || now.some((item) => isNews(world, item)) };
     });
     items = found.value;
   }
   for (const item of items) tell(world, item);
-  return { items, retryAfterMs: isHeld ? 0 : RENEW_EVERY_MS };
+  return { items, retryAfterMs: isHeld ? 0 : RENEW_EVERY_MS, draining };
 }
 
 async function renewOne(world: World, by: By): Promise<Item> {

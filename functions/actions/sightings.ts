@@ -11,13 +11,20 @@ const LATELY_MS = 30_000;
 
 /** What this process knows of the workers that ask: who they are without a read each time, and who else asks for work. */
 export type Sightings = {
-  /** The worker's record, if it is registered by this account; notes that it is alive. */
-  see(worker: { id: string; account: string }, now: number): Promise<WorkerRecord>;
-  /** Slots of the account's workers that asked for work lately, this one's included, and whether it is the only one. */
+  /**
+   * The worker's record, if it is registered by this account; notes that it is alive. `draining`: what the worker knows of that; where it
+   * knows otherwise than this process, another one was told, and the record is read anew.
+   */
+  see(worker: { id: string; account: string; draining?: boolean | undefined }, now: number): Promise<WorkerRecord>;
+  /** Slots of the account's workers that asked for work lately and may have some, this one's included, and whether it is the only one. */
   sharers(worker: WorkerRecord, now: number): { slots: number; alone: boolean };
   /** What is remembered of a worker is out of date. */
   forget(id: string): void;
 };
+
+/** Nothing new is for it until it is resumed. */
+export const isDraining = ({ drainingSince }: Pick<WorkerRecord, "drainingSince">): boolean =>
+  drainingSince !== undefined;
 
 export function createSightings(store: Pick<Store, "get" | "commit">): Sightings {
   const seen = new Map<string, { record: WorkerRecord; readAt: number; seenAt: number }>();
@@ -37,7 +44,8 @@ export function createSightings(store: Pick<Store, "get" | "commit">): Sightings
   return {
     async see(worker, now) {
       const known = seen.get(worker.id);
-      if (known && known.record.account === worker.account && Math.abs(now - known.readAt) < BELIEVED_MS) {
+      const agreed = known && (worker.draining ?? isDraining(known.record)) === isDraining(known.record);
+      if (agreed && known.record.account === worker.account && Math.abs(now - known.readAt) < BELIEVED_MS) {
         known.seenAt = now;
         return known.record;
       }
@@ -47,7 +55,8 @@ export function createSightings(store: Pick<Store, "get" | "commit">): Sightings
     },
     sharers({ id, account }, now) {
       const others = [...seen.values()].filter(
-        ({ record, seenAt }) => record.id !== id && record.account === account && now - seenAt < LATELY_MS,
+        ({ record, seenAt }) =>
+          record.id !== id && record.account === account && now - seenAt < LATELY_MS && !isDraining(record),
       );
       const own = seen.get(id)?.record.slots ?? 1;
       return {

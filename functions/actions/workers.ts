@@ -36,10 +36,11 @@ export async function removeWorker(
 }
 
 /** A worker of the asker's account, or any for an admin. */
-async function workerFor({ world, who }: Call, id: string): Promise<WorkerRecord> {
+export async function workerFor({ world, who }: Call, id: string): Promise<WorkerRecord> {
   const [worker] = await world.store.get("worker", [id]);
   if (worker && (who.role === "admin" || worker.account === who.account)) return worker;
   throw new RendtError("not_found", `account ${who.account} has no worker ${JSON.stringify(id)}`);
 }
 
-const viewWorker = ({ v: _, version: __, build, ...view }: WorkerRecord) => ({ ...view, version: build });
+/** All of a worker but how it is stored. */
+export const viewWorker = ({ v: _, version: __, build, ...view }: WorkerRecord) => ({ ...view, version: build });

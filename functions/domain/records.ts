@@ -205,6 +205,9 @@ export const worker = z.strictObject({
   ...measured,
   registeredAt: ms,
   lastSeenAt: ms,
+  /** It is to take nothing new since then, and has had nothing in its hands since then. */
+  drainingSince: ms.optional(),
+  drainedAt: ms.optional(),
 });
 export type WorkerRecord = z.infer<typeof worker>;
 

@@ -1,12 +1,17 @@
 import { available } from "../actions/available.ts";
+import { drainWorker, resumeWorker } from "../actions/drain.ts";
 import { register } from "../actions/register.ts";
 import { listWorkers, removeWorker, showWorker } from "../actions/workers.ts";
 import type { Handlers } from "./handler.ts";
 
-export const workerHandlers: Handlers<"register" | "available" | "listWorkers" | "showWorker" | "removeWorker"> = {
+export const workerHandlers: Handlers<
+  "register" | "available" | "listWorkers" | "showWorker" | "drainWorker" | "resumeWorker" | "removeWorker"
+> = {
   register,
   available,
   listWorkers,
   showWorker,
+  drainWorker,
+  resumeWorker,
   removeWorker,
 };

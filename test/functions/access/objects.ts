@@ -81,6 +81,8 @@ export const ATTEMPTS: { [N in OperationName]: Row<N> } = {
 
   listWorkers: () => ({ request: {}, ...nothing }),
   showWorker: ({ worker }) => ({ request: { id: worker }, ...refused("not_found") }),
+  drainWorker: ({ worker }) => ({ request: { id: worker }, ...refused("not_found") }),
+  resumeWorker: ({ worker }) => ({ request: { id: worker }, ...refused("not_found") }),
   removeWorker: ({ worker }) => ({ request: { id: worker }, ...refused("not_found") }),
   showAccount: () => ({ request: { id: "main" }, ...refused("not_found") }),
   listTokens: () => ({ request: {}, ...nothing }),
