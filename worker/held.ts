@@ -46,6 +46,8 @@ export type Held = {
   /** Somebody reads along; `onWatch` hears of changes. */
   watch: boolean;
   onWatch?: (() => void) | undefined;
+  /** The owner of this machine has stopped its child for a while. */
+  paused?: boolean | undefined;
   /** Position of the child that runs now. */
   running?: number | undefined;
   readonly claimedAt: number;
@@ -95,6 +97,7 @@ export function indexOf({ spec }: StoredLease, position: number): number {
 
 /** Gives back what is left of a lease; what has ended is still handed in. */
 export function giveBack(held: Held, reason: string): void {
-  if (held.gone.signal.aborted) return;
+  // The first reason is the one to tell: what ends because of it has others.
+  if (held.gone.signal.aborted || held.end) return;
   held.end = { kind: "released", reason: reason.slice(0, 200) };
 }
