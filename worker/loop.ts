@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Client } from "../contract/client.ts";
 import { RendtError } from "../contract/errors.ts";
 import { MAX_LEASES_PER_REQUEST, MAX_WAIT_MS } from "../contract/limits.ts";
@@ -6,6 +7,7 @@ import type { Lease } from "../contract/worker.ts";
 import { createBackOff } from "./back-off.ts";
 import { asked, type Claim, giveBack, type Held, hold } from "./held.ts";
 import type { Journal } from "./journal.ts";
+import type { Orders } from "./orders.ts";
 import { createPace } from "./pace.ts";
 import type { Slot } from "./sandbox/port.ts";
 
@@ -19,7 +21,7 @@ export type Loop = {
   accept(leases: readonly Lease[], claim: Claim): void;
   /** A call that had asked for so many leases failed. */
   refused(count: number): void;
-  /** What the owner of the machine allows has changed. */
+  /** What the owner of the machine allows has changed, or what was ordered from afar. */
   look(): void;
   /** Resolves when no attempt runs any more and none will: after the draining signal. */
   done: Promise<void>;
@@ -37,6 +39,7 @@ type Setting = {
   changed(): void;
   /** How many slots the owner of the machine allows to be in use now; with none the server is not asked at all. */
   allowed(): number;
+  orders: Orders;
   /** Claim no more than so many leases altogether. */
   most: number;
   draining: AbortSignal;
@@ -54,7 +57,7 @@ function isFinal(error: unknown): boolean {
 }
 
 export function createLoop(setting: Setting): Loop {
-  const { slots, held: all, draining } = setting;
+  const { slots, held: all, draining, orders } = setting;
   const pace = createPace(slots.length);
   const idle = [...slots].reverse();
   const queue: Held[] = [];
@@ -74,7 +77,7 @@ export function createLoop(setting: Setting): Loop {
   });
 
   function wanted(): number {
-    if (draining.aborted || performance.now() < wellAt) return 0;
+    if (draining.aborted || orders.drained || performance.now() < wellAt) return 0;
     const allowed = setting.allowed();
     const room = allowed === 0 ? 0 : allowed + pace.ahead() - running - queue.length - underWay;
     const count = Math.max(0, Math.min(room, setting.most - claimed - underWay, MAX_LEASES_PER_REQUEST));
@@ -119,6 +122,7 @@ export function createLoop(setting: Setting): Loop {
 
   function dispatch(): void {
     if (draining.aborted) giveBackQueue(0, "this worker stops");
+    if (orders.drained && queue.length > 0) giveBackQueue(0, "this worker is drained");
     if (setting.allowed() === 0 && queue.length > 0) giveBackQueue(0, "this worker's owner needs the machine");
     while (queue.length > 0 && isOpen()) {
       const held = queue.shift();
@@ -180,6 +184,8 @@ export function createLoop(setting: Setting): Loop {
     polling = closing;
     const signal = AbortSignal.any([draining, closing.signal]);
     try {
+      // A task that ended just now is handed in first: that call asks for work as well.
+      await nextTurn();
       while (!signal.aborted && isOpen() && queue.length === 0) {
         const restMs = Math.ceil(Math.max(restUntil, wellAt) - performance.now());
         if (restMs > 0) {
@@ -188,16 +194,19 @@ export function createLoop(setting: Setting): Loop {
           continue;
         }
         const count = wanted();
-        if (count === 0) break;
+        // A drained worker asks for nothing but to hear of its end; while it holds something the heartbeat hears that.
+        if (count === 0 && !(orders.drained && all.size === 0)) break;
         const askedAt = asked();
         const idleMs = running > 0 ? 0 : Math.round(performance.now() - busyAt);
-        const claim = { worker: setting.workerId, leases: count, wait: MAX_WAIT_MS, idleMs };
+        const state = { idleMs, draining: orders.drained, holding: all.size };
+        const claim = { worker: setting.workerId, leases: count, wait: MAX_WAIT_MS, ...state };
         try {
-          const { leases, retryAfterMs } = await setting.client.claim(claim, { signal });
+          const { leases, retryAfterMs, draining: drained } = await setting.client.claim(claim, { signal });
           backOff.reset();
           // Counted from the question: a server that held it open wants to be asked again at once.
           if (leases.length === 0) restUntil = askedAt.monotonic + retryAfterMs;
           accept(leases, { askedAt, count });
+          orders.hear(drained);
         } catch (error) {
           underWay -= count;
           if (signal.aborted) break;
