@@ -44,6 +44,8 @@ const config = z.strictObject({
   once: z.boolean().default(false),
   /** Stop when there was nothing to do for so long, in ms. */
   idleExitMs: z.int().min(0).optional(),
+  /** Take nothing from this time of the machine's clock on, in ms, and stop. */
+  until: z.int().optional(),
   /** Between TERM and KILL, in ms. */
   graceMs: z.int().min(0).max(600_000).default(10_000),
   /** What a task may print before its middle is left out. */

@@ -4,6 +4,7 @@ import type { AnswerOf } from "../contract/operations.ts";
 import { sleep } from "../contract/retry.ts";
 import { createBackOff } from "./back-off.ts";
 import { asked, freshFor, type Held, isFresh } from "./held.ts";
+import type { Orders } from "./orders.ts";
 
 /**
  * Keeps leases alive: renews all of them in one call while a child runs or a result is undelivered, and hears of losses, cancels and
@@ -21,6 +22,7 @@ type Setting = {
   client: Client;
   workerId: string;
   held: ReadonlyMap<string, Held>;
+  orders: Orders;
   renewEveryMs: number;
   /** A lease that was gone has lost its child and owes nothing any more. */
   changed(): void;
@@ -34,7 +36,7 @@ const TICK_MS = 1000;
 const SLEPT_MS = 10_000;
 
 export function createHeartbeat(setting: Setting): Heartbeat {
-  const { client, workerId: worker, held: all } = setting;
+  const { client, workerId: worker, held: all, orders } = setting;
   const closing = new AbortController();
   let ticker: NodeJS.Timeout | undefined;
   let lastTick = Date.now();
@@ -83,7 +85,10 @@ export function createHeartbeat(setting: Setting): Heartbeat {
     if (leases.length === 0) return;
     const askedAt = asked();
     const delivering = idsOf([...all.values()].filter((held) => held.over && isAlive(held)));
-    const answer = await client.renew({ worker, leases, delivering }, { signal: closing.signal });
+    const answer = await client.renew(
+      { worker, leases, delivering, draining: orders.drained },
+      { signal: closing.signal },
+    );
     for (const item of answer.items) {
       const held = all.get(item.lease);
       if (held && item.state === "held") held.freshness = freshFor(askedAt, item.goodForMs ?? 0);
@@ -107,7 +112,8 @@ export function createHeartbeat(setting: Setting): Heartbeat {
         // One that is gone would be answered at once, for ever.
         const stillHeld = ids.filter((id) => all.get(id)?.gone.signal.aborted === false);
         if (stillHeld.length === 0) break;
-        const answer = await client.renew({ worker, leases: stillHeld, renew: false, wait: MAX_WAIT_MS }, { signal });
+        const question = { worker, leases: stillHeld, renew: false, wait: MAX_WAIT_MS, draining: orders.drained };
+        const answer = await client.renew(question, { signal });
         backOff.reset();
         take(answer);
         if (answer.retryAfterMs > 0) await sleep(answer.retryAfterMs, signal);
@@ -119,7 +125,8 @@ export function createHeartbeat(setting: Setting): Heartbeat {
     if (listening === mine) listeningTo = "";
   }
 
-  function take({ items }: AnswerOf<"renew">): void {
+  function take({ items, draining }: AnswerOf<"renew">): void {
+    orders.hear(draining);
     let changed = false;
     for (const item of items) {
       const held = all.get(item.lease);

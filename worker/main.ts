@@ -9,10 +9,12 @@ import { readConfig, type WorkerConfig, type WorkerOptions } from "./config.ts";
 import { deliver, removeFiles } from "./deliver.ts";
 import { createDeliveries } from "./deliveries.ts";
 import { roomAt } from "./disk-use.ts";
+import { endAt, endWhenIdle } from "./endings.ts";
 import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import type { Held } from "./held.ts";
 import { createInputs } from "./inputs.ts";
 import { createLoop, type Loop } from "./loop.ts";
+import { createOrders } from "./orders.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { recover } from "./recover.ts";
 import { keepHeapSmall } from "./small-heap.ts";
@@ -28,13 +30,15 @@ export type RunningWorker = {
   stop(): void;
   /** Ends running tasks (TERM, grace, KILL) and gives them back. */
   cancel(): void;
-  /** Resolves when all has ended and is handed in or kept for the next start; rejects when the server will not have this worker. */
-  readonly done: Promise<void>;
+  /** Resolves with why it ended, when all is handed in or kept for the next start; rejects when the server will not have this worker. */
+  readonly done: Promise<string>;
 };
 
 /** After the last task, undelivered results are offered for so long; then they wait on disk for the next start. */
 const LEAVE_AFTER_MS = 10_000;
 const CANCEL_LEAVE_AFTER_MS = 2000;
+
+const TOLD = "it was told to";
 
 /**
  * Starts a worker: it claims and runs tasks until told to stop. It returns once this machine is ready; the server may come later.
@@ -66,9 +70,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     id: place.workerId,
     ready,
     done,
-    stop: () => draining.abort(),
+    stop: () => draining.abort(TOLD),
     cancel() {
-      draining.abort();
+      draining.abort(TOLD);
       cancelling.abort();
     },
   };
@@ -82,18 +86,22 @@ type Life = {
   known: () => void;
 };
 
-async function work(life: Life): Promise<void> {
+/** Answers why it ended. */
+async function work(life: Life): Promise<string> {
   const { config, place, draining, cancelling } = life;
   const leaving = new AbortController();
   const http = createNodeHttp({ pin: config.pin });
   const client = createClient({ url: config.url, token: config.token, transport: http.transport });
+  const held = new Map<string, Held>();
+  endAt(config.until, draining);
+  const rest = endWhenIdle(config.idleExitMs, held, draining);
+  rest();
   try {
     const registered = await register(client, life);
     life.known();
-    if (!registered) return;
+    if (!registered) return whyOf(draining);
     const clockOffset = registered.serverTime - Date.now();
-    const held = new Map<string, Held>();
-    const shop: Omit<Workshop, "heartbeat" | "outbox"> = {
+    const shop: Unlinked = {
       ...place,
       client,
       transfer: { client: createRetryingClient(client), http, url: config.url },
@@ -106,13 +114,17 @@ async function work(life: Life): Promise<void> {
       leaving: leaving.signal,
       notice: config.notice,
     };
-    await claimUntilTold(life, { shop, held, leaving, registered });
+    await claimUntilTold(life, { shop, held, leaving, registered, rest });
+    return whyOf(draining);
   } finally {
     leaving.abort();
     await place.close();
     http.close();
   }
 }
+
+const whyOf = ({ signal }: AbortController): string =>
+  signal.aborted ? String(signal.reason) : "its one piece of work is done";
 
 /** Tries for ever: a worker may start before its server. Undefined when it was told to stop meanwhile. */
 async function register(client: Client, { config, place, draining }: Life): Promise<AnswerOf<"register"> | undefined> {
@@ -150,27 +162,39 @@ async function offeredDisk({ caps }: WorkerConfig, { sandbox }: Workplace): Prom
   return { diskBytes: Math.min(room.bytes, caps.diskBytes ?? Number.POSITIVE_INFINITY) };
 }
 
+/** The parts of a workshop that do not know each other. */
+type Unlinked = Omit<Workshop, "heartbeat" | "outbox" | "orders">;
+
 type Setting = {
-  shop: Omit<Workshop, "heartbeat" | "outbox">;
+  shop: Unlinked;
   held: Map<string, Held>;
   leaving: AbortController;
   registered: AnswerOf<"register">;
+  /** What is held has changed. */
+  rest: () => void;
 };
 
 async function claimUntilTold({ config, place, draining, cancelling }: Life, setting: Setting): Promise<void> {
-  const { shop, held, leaving } = setting;
+  const { shop, held, leaving, rest } = setting;
   const { client, workerId, journal, notice } = shop;
   let fatal: { error: unknown } | undefined;
-  const rest = stopWhenIdle(config.idleExitMs, held, draining);
+  const orders = createOrders((drained) => {
+    if (drained) notice("drained from afar: nothing new is taken, what runs goes on to its end");
+    else notice("resumed from afar: work is taken again");
+    loop.look();
+  });
   const changed = () => {
     heartbeat.look();
     outbox.look();
     rest();
+    // A drained worker that has nothing left says so.
+    if (orders.drained && held.size === 0 && !draining.signal.aborted) loop.look();
   };
   const heartbeat: Heartbeat = createHeartbeat({
     client,
     workerId,
     held,
+    orders,
     renewEveryMs: setting.registered.renewEveryMs,
     changed,
     notice,
@@ -194,7 +218,7 @@ async function claimUntilTold({ config, place, draining, cancelling }: Life, set
       void whole.deliveries.add(() => deliver(whole, { held: of, finished, inputs }));
     },
   });
-  const whole: Workshop = { ...shop, heartbeat, outbox };
+  const whole: Workshop = { ...shop, heartbeat, outbox, orders };
   const loop: Loop = createLoop({
     client,
     workerId,
@@ -204,6 +228,7 @@ async function claimUntilTold({ config, place, draining, cancelling }: Life, set
     run: (slot, lease) => runLease(whole, slot, lease),
     changed,
     allowed: () => place.sandbox.slots.length,
+    orders,
     most: config.once ? 1 : Number.POSITIVE_INFINITY,
     draining: draining.signal,
     fatal(error) {
@@ -227,15 +252,4 @@ async function claimUntilTold({ config, place, draining, cancelling }: Life, set
   heartbeat.close();
   await shop.deliveries.settled();
   if (fatal) throw fatal.error;
-}
-
-/** Calls for the end when nothing was held for so long. */
-function stopWhenIdle(ms: number | undefined, held: ReadonlyMap<string, Held>, draining: AbortController): () => void {
-  if (ms === undefined) return () => undefined;
-  let timer: NodeJS.Timeout | undefined;
-  draining.signal.addEventListener("abort", () => clearTimeout(timer));
-  return () => {
-    clearTimeout(timer);
-    if (held.size === 0 && !draining.signal.aborted) timer = setTimeout(() => draining.abort(), ms);
-  };
 }

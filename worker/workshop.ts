@@ -4,6 +4,7 @@ import type { BlobCache } from "./blob-cache.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import type { Journal } from "./journal.ts";
+import type { Orders } from "./orders.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Sandbox } from "./sandbox/port.ts";
 import type { TaskFolders } from "./task-folders.ts";
@@ -26,6 +27,7 @@ export type Workshop = {
   journal: Journal;
   outbox: Outbox;
   heartbeat: Heartbeat;
+  orders: Orders;
   logCapBytes: number;
   /** The server's time of day, in ms. */
   serverNow(): number;
