@@ -19,11 +19,13 @@ import {
   MAX_OUTPUT_GLOBS,
   MAX_PRIORITY_S,
   MAX_RETRIES,
+  MAX_SECRETS_BYTES,
   MAX_TIMEOUT_MS,
   MAX_WAIT_MS,
   MIN_MEMORY_BYTES,
   MIN_OPEN_FILES,
   MIN_PROCESSES,
+  MIN_SECRET_BYTES,
 } from "./limits.ts";
 import { blobRef, tree } from "./manifest.ts";
 import { explainBadGlob } from "./paths.ts";
@@ -70,6 +72,30 @@ const environment = z
     }
   });
 
+/**
+ * Environment variables that are hidden: taken out of logs and reasons before these are kept or sent, and never answered to anybody but the
+ * worker that runs the job. No message of a mistake holds a value.
+ */
+const secrets = z
+  .record(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a name of letters, digits and _"),
+    text(MAX_ARGUMENT_BYTES).refine((value) => bytesOf(value) >= MIN_SECRET_BYTES, {
+      message: `a secret needs at least ${MIN_SECRET_BYTES} bytes: a shorter one can't be told from other text`,
+    }),
+  )
+  .superRefine((values, context) => {
+    const size = Object.values(values).reduce((sum, value) => sum + bytesOf(value), 0);
+    if (size > MAX_SECRETS_BYTES) {
+      context.addIssue({
+        code: "too_big",
+        maximum: MAX_SECRETS_BYTES,
+        origin: "string",
+        message: `the secrets have ${size} bytes, at most ${MAX_SECRETS_BYTES} are allowed`,
+        params: { rendt: "spec_too_large" },
+      });
+    }
+  });
+
 /** An array's own values: `start`, `start + step` … `count` of them; at most `limit` run at once. */
 const array = z.strictObject({
   start: z.int().min(0).default(0),
@@ -109,6 +135,7 @@ export const jobSpec = z.strictObject({
     .refine((words) => words[0] !== "", "the command is empty"),
   name: text(MAX_NAME_LENGTH).optional(),
   env: environment.default({}),
+  secrets: secrets.optional(),
   inputs: tree.optional(),
   /** What standard input reads: the input file at this path, else nothing. */
   stdin: z.string().optional(),
@@ -313,6 +340,8 @@ export const logsAnswer = z.looseObject({
   lease: z.string().optional(),
   try: z.int().optional(),
   chunks: z.array(z.looseObject({ offset: z.int(), data: z.base64() })),
+  /** The server's time, to tell frames that were there already from those to come. */
+  now: z.int().optional(),
   /** The full log, once the try has ended. */
   log: logRef.optional(),
   grant: grant.optional(),

@@ -27,6 +27,13 @@ export const MAX_COMMAND_ARGUMENTS = 4096;
 /** Linux refuses a single argument or environment string of 128 KiB (MAX_ARG_STRLEN, execve(2)). */
 export const MAX_ARGUMENT_BYTES = 131_071;
 export const MAX_ENVIRONMENT_BYTES = 128 * 1024;
+/**
+ * Shorter ones would be masked wherever they stand by chance, and what is left of them in the middle of a base64 text has no four digits.
+ * (google-github-actions masks from 4 characters on too; GitLab from 8.)
+ */
+export const MIN_SECRET_BYTES = 4;
+/** Of all secrets of a job together; each is looked for in some 20 forms. */
+export const MAX_SECRETS_BYTES = 16 * 1024;
 export const MAX_ITEM_BYTES = 64 * 1024;
 export const MAX_NAME_LENGTH = 200;
 export const MAX_OUTPUT_GLOBS = 64;

@@ -86,8 +86,10 @@ export const lease = z.looseObject({
   /** Renew once before the first spawn: these tasks may have killed a worker (lifecycle.md, rule 8). */
   renewFirst: z.boolean(),
   watch: z.boolean(),
-  spec: jobSpec.omit({ items: true }),
+  spec: jobSpec.omit({ items: true, secrets: true }),
   items: z.array(z.string()).optional(),
+  /** Environment variables that must not be kept or shown. */
+  secrets: z.record(z.string(), z.string()).optional(),
   /** Downloads of the first input blobs, by SHA-256. */
   grants: z.record(z.string(), grant),
 });
@@ -194,4 +196,5 @@ export const appendLogRequest = z.strictObject({
   offset: z.int().min(0),
   data: z.base64().max(Math.ceil(MAX_LOG_CHUNK_BYTES / 3) * 4),
 });
-export const appendLogAnswer = z.looseObject({ watch: z.boolean() });
+/** `restMs`: how long to gather what comes next, where each call is paid for. */
+export const appendLogAnswer = z.looseObject({ watch: z.boolean(), restMs: z.int().optional() });

@@ -1,14 +1,14 @@
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
-import { INLINE_LOG_BYTES } from "../contract/limits.ts";
 import type { TaskResult } from "../contract/result.ts";
-import { deliver, wantsOutputs } from "./deliver.ts";
-import { type Finished, giveBack, type Held, indexOf, isFresh, type TaskFiles } from "./held.ts";
+import { addReason, deliver, wantsOutputs } from "./deliver.ts";
+import { type Finished, giveBack, type Held, indexOf, isFresh, type TaskFiles, unsecret } from "./held.ts";
 import { createInputs, type Inputs } from "./inputs.ts";
+import { finishLog } from "./logs/finish-log.ts";
+import { maskOutput } from "./logs/mask-output.ts";
+import { shipWhileWatched } from "./logs/ship-log.ts";
+import { createTaskLog, type TaskLog } from "./logs/task-log.ts";
 import type { Run, RunEnd, Slot, TaskFolder } from "./sandbox/port.ts";
-import { shipWhileWatched } from "./ship-log.ts";
 import { commandOf, environmentOf } from "./task-env.ts";
-import { createTaskLog, type TaskLog } from "./task-log.ts";
 import { coresPerSlot, termsOf } from "./terms.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -52,7 +52,6 @@ async function runTasks(shop: Workshop, slot: Slot, held: Held): Promise<string 
   const attempt = { slot, held, inputs, broken, signal };
   for (let position = held.from + held.finished.length; position < held.upTo; position += 1) {
     if (shop.draining.aborted) giveBack(held, "this worker stops");
-    else if (shop.orders.drained) giveBack(held, "this worker is drained");
     if (held.end || (!isFresh(held) && !(await shop.heartbeat.fresh(held)))) return undefined;
     const failure = await runTask(shop, attempt, position);
     if (failure !== undefined) return failure;
@@ -97,6 +96,10 @@ async function runChild(
   if (typeof terms === "string") return { outcome: "unable", exitCode: 125, reason: terms, durationMs: 0 };
   held.running = position;
   shop.journal.write([{ is: "spawned", lease: id, position, folder: folder.root }]);
+  const output = maskOutput(held.masker, (stream, chunk) => {
+    if (log.failure !== undefined) broken.abort();
+    return log.write(stream, chunk);
+  });
   const run: Run = {
     command: commandOf(held, position),
     env: environmentOf({
@@ -111,15 +114,15 @@ async function runChild(
     ...terms,
     ...(spec.stdin !== undefined && { stdin: spec.stdin }),
     ...(spec.timeoutMs !== undefined && { timeoutMs: spec.timeoutMs }),
-    output(stream, chunk) {
-      if (log.failure !== undefined) broken.abort();
-      return log.write(stream, chunk);
-    },
+    output: output.write,
   };
   const shipping = shipWhileWatched({ client: shop.client, held, index: indexOf(held.lease, position), log });
-  const end = await slot.run(run, signal);
-  shipping.end();
-  return end;
+  try {
+    return await slot.run(run, signal);
+  } finally {
+    await output.end();
+    shipping.end();
+  }
 }
 
 /** Why this machine can't go on, if so, and whether the task's folder is still needed. */
@@ -139,12 +142,15 @@ async function settle(
     return { kept: false };
   }
   const result: TaskResult = { index: indexOf(held.lease, position), outcome, ...rest };
+  if (result.reason !== undefined) result.reason = unsecret(held, result.reason);
   if (inputs && end.usage) result.usage = { ...end.usage, inputBytes: await inputs.bytes() };
-  if (log.counts.bytes > 0) result.log = logOf(log);
   const files: TaskFiles = {};
   const kept = wantsOutputs(held, result);
   if (kept) Object.assign(files, { folder: folder.root, ...(slot.user && { uid: slot.user.uid }) });
-  if (result.log && result.log.data === undefined) files.log = await log.close();
+  const printed = await finishLog(log, shop.logCapBytes);
+  if (printed) result.log = printed.ref;
+  if (printed?.files) files.log = printed.files;
+  if (printed?.dropped !== undefined) addReason(result, printed.dropped);
 
   const waits = kept || files.log !== undefined;
   const finished: Finished = { position, ready: !waits, result, at: Date.now(), ...(waits && { files }) };
@@ -162,16 +168,6 @@ function record(shop: Workshop, held: Held, { position, at, result, files }: Fin
   } catch (error) {
     shop.notice(`the journal can't be written: ${messageOf(error)}; a result is in memory only until it is delivered`);
   }
-}
-
-/** A short log travels in the result itself; the bytes of a longer one follow as a blob. */
-function logOf(log: TaskLog): NonNullable<TaskResult["log"]> {
-  const { droppedBytes, ...counts } = log.counts;
-  const ref = { ...counts, ...(droppedBytes > 0 && { droppedBytes }) };
-  const whole = log.inMemory();
-  if (!whole) return ref;
-  const packed = gzipSync(whole);
-  return packed.length > INLINE_LOG_BYTES ? ref : { ...ref, data: packed.toString("base64") };
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -15,7 +15,7 @@ import { fileItem } from "../files/tree-item.ts";
 import { upload } from "../files/upload.ts";
 import { createBackOff } from "./back-off.ts";
 import { collectOutputs } from "./collect.ts";
-import { type Finished, type Held, indexOf } from "./held.ts";
+import { type Finished, type Held, indexOf, unsecret } from "./held.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** A finished task whose bytes have to go to the store before its result may. */
@@ -63,7 +63,7 @@ async function prepare({ held, finished: { result, files }, inputs }: Parcel): P
       result.usage = { ...result.usage, outputBytes: built.bytes };
       sources.push(...built.sources);
     }
-    for (const problem of problems) addReason(result, problem);
+    for (const problem of problems) addReason(result, unsecret(held, problem));
   }
   if (files?.log && result.log && result.log.data === undefined) {
     const source = await packLog(files.log);
@@ -108,7 +108,7 @@ async function send(shop: Workshop, { held, finished }: Parcel, sources: readonl
 const OWN_DISK = new Set(["ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE"]);
 
 function giveUp(shop: Workshop, { held, finished }: Parcel, error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = unsecret(held, error instanceof Error ? error.message : String(error));
   const errno = error instanceof RendtError ? error.details["errno"] : errnoOf(error);
   shop.notice(`the outputs of ${held.lease.job} could not be delivered: ${message}`);
   if (typeof errno === "string" && OWN_DISK.has(errno)) {
@@ -127,7 +127,8 @@ function giveUp(shop: Workshop, { held, finished }: Parcel, error: unknown): voi
   addReason(result, lost ? message : `its outputs could not be taken: ${message}`);
 }
 
-function addReason(result: TaskResult, text: string): void {
+/** Says one thing more of how a task ended. */
+export function addReason(result: TaskResult, text: string): void {
   result.reason = (result.reason === undefined ? text : `${result.reason}; ${text}`).slice(0, 2000);
 }
 

@@ -1,9 +1,18 @@
 import * as z from "zod";
 import type { TaskResult } from "../contract/result.ts";
 import { type FinishItem, type Lease, lease } from "../contract/worker.ts";
+import { createMasker, type Masker } from "../files/mask/masker.ts";
 
 /** A lease without what is only good for a moment: what a restarted worker has to know of it. */
-export const storedLease = lease.omit({ grants: true, items: true, goodForMs: true, renewFirst: true, watch: true });
+export const storedLease = lease.omit({
+  grants: true,
+  items: true,
+  goodForMs: true,
+  renewFirst: true,
+  watch: true,
+  // They are in memory only: a restarted worker starts none of its tasks again.
+  secrets: true,
+});
 export type StoredLease = z.infer<typeof storedLease>;
 
 /** Where the bytes of a finished task lie that are not in the store yet: its folder (and its user), the parts of its log. */
@@ -29,6 +38,9 @@ export type Held = {
   readonly lease: StoredLease;
   readonly items: readonly string[] | undefined;
   readonly grants: Lease["grants"];
+  readonly secrets?: Lease["secrets"];
+  /** Takes the secrets out of whatever leaves the task, if it has any. */
+  readonly masker?: Masker | undefined;
   /** First position that the server has not acknowledged. */
   from: number;
   /** The server may shorten it: tasks from here on are somebody else's. */
@@ -74,11 +86,14 @@ export function isFresh({ freshness }: Held): boolean {
 }
 
 /** Takes up a lease that a claim answered. */
-export function hold({ grants, items, goodForMs, renewFirst, watch, ...lease }: Lease, askedAt: Asked): Held {
+export function hold(claimed: Lease, askedAt: Asked): Held {
+  const { grants, items, goodForMs, renewFirst, watch, secrets, ...lease } = claimed;
   return {
     lease,
     items,
     grants,
+    secrets,
+    masker: createMasker(secrets),
     from: lease.from,
     upTo: lease.upTo,
     finished: [],
@@ -99,5 +114,8 @@ export function indexOf({ spec }: StoredLease, position: number): number {
 export function giveBack(held: Held, reason: string): void {
   // The first reason is the one to tell: what ends because of it has others.
   if (held.gone.signal.aborted || held.end) return;
-  held.end = { kind: "released", reason: reason.slice(0, 200) };
+  held.end = { kind: "released", reason: unsecret(held, reason).slice(0, 200) };
 }
+
+/** A text about a task, fit to be told. */
+export const unsecret = ({ masker }: Held, text: string): string => masker?.text(text) ?? text;

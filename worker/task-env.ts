@@ -31,7 +31,8 @@ export function environmentOf({ held, position, folder, tag, house, cpus }: Task
   const path = [...house.path, PATH].join(":");
   const usual = { PATH: path, HOME: folder.home, TMPDIR: folder.tmp, ...threadVariables(cpus) };
   const { [ATTEMPT_VARIABLE]: _, ...asked } = lease.spec.env;
-  return { [ATTEMPT_VARIABLE]: tag, ...usual, ...asked, ...own };
+  const { [ATTEMPT_VARIABLE]: __, ...secrets } = held.secrets ?? {};
+  return { [ATTEMPT_VARIABLE]: tag, ...usual, ...asked, ...secrets, ...own };
 }
 
 /** `{}` stands for the task's item, in every word, but only in jobs that have items or are arrays: elsewhere it is text. */

@@ -6,6 +6,8 @@ import { positionOf } from "./positions.ts";
 
 /** Live pieces are for those who look on; the whole log comes with the result. */
 const KEEP_MS = 3_600_000;
+/** Where readers have to poll, they are no sooner there; half of their pace, so that a line is on the screen within 2 s. */
+const POLLED_MS = 500;
 
 /** The stream of one run of a task. */
 export const streamOf = ({ job, index, lease }: { job: string; index: number; lease: string }): string =>
@@ -26,5 +28,5 @@ export async function appendLog(call: Call, request: ParsedRequestOf<"appendLog"
     await world.store.appendChunk(streamOf({ job: job.id, index, lease }), { offset, data }, { now, keepMs: KEEP_MS });
     world.doorbell.ring(`log:${job.id}`);
   }
-  return { watch: (slice.watchUntil ?? 0) > now };
+  return { watch: (slice.watchUntil ?? 0) > now, ...(!world.doorbell.holds && { restMs: POLLED_MS }) };
 }

@@ -25,7 +25,7 @@ export type World = Deps & {
 
 export const createWorld = (deps: Deps): World => ({
   ...deps,
-  specs: createSpecs(deps.store),
+  specs: createSpecs(deps),
   sightings: createSightings(deps.store),
   busy: new Set(),
   pace: new Map(),

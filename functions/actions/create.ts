@@ -22,6 +22,7 @@ import { toRefusal } from "./refusal.ts";
 import { releaseHeader } from "./release.ts";
 import { finishRelease } from "./resume.ts";
 import { assertInScope } from "./scopes.ts";
+import { seal } from "./sealed-secrets.ts";
 import { planSpec } from "./spec.ts";
 
 type Wanted = ParsedRequestOf<"create">["jobs"][number];
@@ -45,7 +46,7 @@ async function createOne({ world, who }: Call, wanted: Wanted): Promise<Created>
   const { store, clock } = world;
   const owner = who.account;
   const id = idOf(world, owner, wanted);
-  const requestHash = createHash("sha256").update(JSON.stringify(wanted.spec)).digest("base64url").slice(0, 22);
+  const requestHash = hashOf(world, wanted.spec);
   // Ids that we draw are new; one that the client names may be of a job that was removed today.
   if (wanted.id !== undefined || wanted.key !== undefined) {
     const [removed] = await store.get("tombstone", [id]);
@@ -57,7 +58,8 @@ async function createOne({ world, who }: Call, wanted: Wanted): Promise<Created>
   assertInScope(who, { queue, priority: spec.priority });
   const count = spec.array?.count ?? 1;
   const limit = spec.array?.limit;
-  const plan = planSpec(spec, Math.ceil(count / layoutOf(count, limit).slices));
+  const sealed = spec.secrets && seal(spec.secrets, { job: id, secret: world.secret, random: world.random });
+  const plan = planSpec(spec, { sliceSize: Math.ceil(count / layoutOf(count, limit).slices), sealed });
   const quotas = await quotasOf(world, owner);
   const now = clock();
   const waiting = createJob(
@@ -126,6 +128,15 @@ function missingInputs(world: World, job: Job, { inputs }: JobSpec): Promise<Blo
   return findMissing(world, { owner: job.owner, createdAt: job.times.createdAt }, blobsOf(inputs));
 }
 
+/** Tells requests apart. One with secrets is hashed by a key of ours: whoever reads the record could try out what a short secret is. */
+function hashOf({ secret }: World, spec: JobSpec): string {
+  const text = JSON.stringify(spec);
+  const hash = spec.secrets
+    ? createHmac("sha256", secret).update(`rendt-request-1\n${text}`)
+    : createHash("sha256").update(text);
+  return hash.digest("base64url").slice(0, 22);
+}
+
 function idOf({ secret, random }: World, account: string, { id, key }: Wanted): string {
   if (id !== undefined && key !== undefined) throw new RendtError("bad_request", "give 'id' or 'key', not both");
   if (key === undefined) return id ?? newId("j", random);
@@ -139,6 +150,7 @@ function withArray(spec: JobSpec): JobSpec {
   const { items, array } = spec;
   checkStdin(spec);
   checkDelay(spec);
+  checkSecrets(spec);
   if (!items) return spec;
   if (items.length === 0) throw new RendtError("bad_request", "'items' is empty: give at least one");
   if (array && array.count !== items.length) {
@@ -151,6 +163,15 @@ function checkStdin({ stdin, inputs }: JobSpec): void {
   if (stdin === undefined || (inputs && "stored" in inputs)) return;
   const isThere = inputs?.manifest.entries.some((entry) => entry.kind === "file" && entry.path === stdin);
   if (!isThere) throw new RendtError("bad_path", `stdin is to read ${JSON.stringify(stdin)}, which is no input file`);
+}
+
+function checkSecrets({ env, secrets = {} }: JobSpec): void {
+  const twice = Object.keys(secrets).filter((name) => Object.hasOwn(env, name));
+  if (twice.length > 0)
+    throw new RendtError(
+      "bad_request",
+      `${twice.join(", ")} can't be both in 'env' and in 'secrets': one is to be hidden`,
+    );
 }
 
 /** A job can't begin without its files, and those of all jobs of a month go together. */

@@ -12,13 +12,22 @@ export async function toLeases(
   granted: readonly Granted[],
 ): Promise<Lease[]> {
   if (granted.length === 0) return [];
-  const spec = await world.specs.read(job);
+  const [spec, secrets] = await Promise.all([world.specs.read(job), world.specs.readSecrets(job)]);
   const place = { owner: job.owner, createdAt: job.times.createdAt };
   const grants = spec.inputs ? await grantFirstInputs(world, place, blobsOf(spec.inputs)) : {};
   return Promise.all(
     granted.map(async ({ lease, ...terms }): Promise<Lease> => {
       const items = await world.specs.readItems(job, terms);
-      return { id: lease, job: slice.job, round: slice.round, ...terms, spec, ...(items && { items }), grants };
+      return {
+        id: lease,
+        job: slice.job,
+        round: slice.round,
+        ...terms,
+        spec,
+        ...(items && { items }),
+        ...(secrets && { secrets }),
+        grants,
+      };
     }),
   );
 }

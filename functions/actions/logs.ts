@@ -33,6 +33,7 @@ export async function logs(call: Call, request: Asked): Promise<Answer> {
   if (position === undefined) throw new RendtError("not_found", `job ${job.id} has no task ${index}: ${tasksOf(spec)}`);
 
   const topics = [`log:${job.id}`, `job:${job.id}`];
+  const now = world.clock();
   const begin = (await find(world, job, position, request.try)).run?.lease;
   const { value, enough } = await lookUntil(call, { topics, waitMs: request.wait }, async () => {
     const found = await find(world, await ownJob(world, who, job.id), position, request.try);
@@ -41,7 +42,7 @@ export async function logs(call: Call, request: Asked): Promise<Answer> {
     const isOver = found.run === undefined ? ENDED.has(found.status) : found.run.entry !== undefined;
     return { value: answer, enough: answer.chunks.length > 0 || isOver || found.run?.lease !== begin };
   });
-  return { ...value, ...(!enough && { retryAfterMs: ASK_AGAIN_MS }) };
+  return { ...value, now, ...(!enough && { retryAfterMs: ASK_AGAIN_MS }) };
 }
 
 /** The run asked for, else the one that is alive, else the last. */

@@ -5,11 +5,14 @@ import { type JobSpec, jobSpec } from "../../contract/job.ts";
 import { MAX_DOCUMENT_BYTES } from "../../contract/limits.ts";
 import type { DocRef, Job } from "../domain/records.ts";
 import type { Store } from "../store/port.ts";
+import { unseal } from "./sealed-secrets.ts";
 
 /** A spec as it is kept: without defaults, and with the items of an array in documents of their own, so that a lease reads only its part. */
 const keptSpec = z.strictObject({
-  spec: jobSpec.omit({ items: true }),
+  spec: jobSpec.omit({ items: true, secrets: true }),
   items: z.array(z.strictObject({ from: z.int(), upTo: z.int(), hash: z.string() })).default([]),
+  /** As `seal` (sealed-secrets.ts) wrote them. */
+  sealed: z.string().optional(),
 });
 type KeptSpec = z.output<typeof keptSpec>;
 const itemPage = z.array(z.string());
@@ -19,8 +22,11 @@ export type SpecPlan = { text: string; value: unknown; pages: string[] };
 
 const DEFAULTS: Record<string, unknown> = jobSpec.parse({ command: ["true"] });
 
-/** Lays a spec out as documents; `sliceSize` keeps the items of one slice together. */
-export function planSpec({ items = [], ...spec }: JobSpec, sliceSize: number): SpecPlan {
+/** Lays a spec out as documents; `sliceSize` keeps the items of one slice together. `sealed`: its secrets, which stand nowhere else. */
+export function planSpec(
+  { items = [], secrets: _, ...spec }: JobSpec,
+  { sliceSize, sealed }: { sliceSize: number; sealed: string | undefined },
+): SpecPlan {
   const short = Object.fromEntries(
     Object.entries(spec).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(DEFAULTS[name])),
   );
@@ -32,7 +38,11 @@ export function planSpec({ items = [], ...spec }: JobSpec, sliceSize: number): S
     from = entry.upTo;
     return entry;
   });
-  const value = { spec: { ...short, command: spec.command }, ...(named.length > 0 && { items: named }) };
+  const value = {
+    spec: { ...short, command: spec.command },
+    ...(named.length > 0 && { items: named }),
+    ...(sealed && { sealed }),
+  };
   const text = JSON.stringify(value);
   const size = Buffer.byteLength(text);
   if (size > MAX_DOCUMENT_BYTES) {
@@ -65,12 +75,14 @@ export type Specs = {
   readItems(job: Pick<Job, "id" | "spec">, span: { from: number; upTo: number }): Promise<string[] | undefined>;
   /** How many items in a row are sure to be no longer than two documents; undefined for a job without items. */
   mostItems(job: Pick<Job, "id" | "spec">): Promise<number | undefined>;
+  /** The job's secrets, for the worker that runs it and nobody else. */
+  readSecrets(job: Pick<Job, "id" | "spec">): Promise<Record<string, string> | undefined>;
 };
 
 /** Text of remembered documents, together. */
 const MAX_REMEMBERED_CHARACTERS = 16 * 1024 * 1024;
 
-export function createSpecs(store: Pick<Store, "getDocuments">): Specs {
+export function createSpecs({ store, secret }: { store: Pick<Store, "getDocuments">; secret: Uint8Array }): Specs {
   const specs = createMemory<KeptSpec>();
   const pages = createMemory<string[]>();
 
@@ -99,6 +111,10 @@ export function createSpecs(store: Pick<Store, "getDocuments">): Specs {
       // The last page is short because there is no more, all others because of their size or their slice's.
       const full = items.length > 1 ? items.slice(0, -1) : items;
       return full.length === 0 ? undefined : Math.min(...full.map(({ from, upTo }) => upTo - from));
+    },
+    async readSecrets(job) {
+      const { sealed } = await readKept(job);
+      return sealed === undefined ? undefined : unseal(sealed, { job: job.id, secret });
     },
   };
 }

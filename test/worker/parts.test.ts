@@ -11,14 +11,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createFrameDecoder } from "../../contract/log-frames.ts";
 import type { TaskResult } from "../../contract/result.ts";
 import { takeLock } from "../../worker/folder-lock.ts";
 import type { StoredLease } from "../../worker/held.ts";
 import { openJournal } from "../../worker/journal.ts";
 import { createPace } from "../../worker/pace.ts";
 import { removeTree } from "../../worker/task-folders.ts";
-import { createTaskLog } from "../../worker/task-log.ts";
 
 function temporary(): string {
   const folder = mkdtempSync(join(tmpdir(), "rendt-parts-"));
@@ -130,52 +128,6 @@ describe("a lock", () => {
     const path = join(temporary(), "lock");
     writeFileSync(`${path}.1`, JSON.stringify({ pid: process.pid, started: "1" }));
     expect(takeLock(path)).toBeDefined();
-  });
-});
-
-describe("a task's log", () => {
-  const read = (paths: readonly string[]) => {
-    const decoder = createFrameDecoder();
-    const frames = decoder.push(Buffer.concat(paths.map((path) => readFileSync(path))));
-    expect(decoder.pending).toBe(0);
-    return frames.map(({ bytes }) => Buffer.from(bytes).toString());
-  };
-
-  it("touches no disk while it is short", () => {
-    const path = join(temporary(), "log");
-    const log = createTaskLog(path, 1_000_000, () => 5);
-    void log.write("stdout", Buffer.from("hello"));
-    expect(log.inMemory()?.length).toBe(16);
-    expect(existsSync(`${path}.head`)).toBe(false);
-  });
-
-  it("keeps the beginning and the end of what is too long, and counts what it left out", async () => {
-    const log = createTaskLog(join(temporary(), "log"), 40_000, () => 5);
-    const lines = Array.from({ length: 1000 }, (_, at) => `${String(at).padStart(99, "0")}\n`);
-    for (const line of lines) await log.write("stdout", Buffer.from(line));
-    const kept = read(await log.close());
-    const gap = kept.findIndex((line, at) => line !== lines[at]);
-    expect(kept.slice(0, gap)).toEqual(lines.slice(0, gap));
-    expect(kept.slice(gap)).toEqual(lines.slice(-(kept.length - gap)));
-    expect(kept.length * 111).toBeGreaterThan(25_000);
-    expect(kept.length * 111).toBeLessThanOrEqual(40_000);
-    expect(log.counts).toEqual({
-      bytes: kept.length * 111,
-      stdoutBytes: 100_000,
-      stderrBytes: 0,
-      droppedBytes: (lines.length - kept.length) * 100,
-    });
-  });
-
-  it("can be read while it grows, from memory and from disk alike", async () => {
-    const log = createTaskLog(join(temporary(), "log"), 10_000_000, () => 5);
-    void log.write("stdout", Buffer.from("start"));
-    const early = await log.read(0, 100);
-    for (let at = 0; at < 20; at += 1) await log.write("stderr", Buffer.alloc(10_000, at));
-    const late = await log.read(0, 1_000_000);
-    expect(late.subarray(0, early.length)).toEqual(early);
-    expect(late.length).toBe(log.steady);
-    await log.remove();
   });
 });
 

@@ -1,5 +1,6 @@
 import { type FileHandle, open, rm, writeFile } from "node:fs/promises";
-import { encodeFrameHead, FRAME_HEAD_BYTES, type LogStream, MAX_FRAME_BYTES } from "../contract/log-frames.ts";
+import { encodeFrameHead, FRAME_HEAD_BYTES, type LogStream, MAX_FRAME_BYTES } from "../../contract/log-frames.ts";
+import { sayBytes } from "../sandbox/limits.ts";
 
 /** What a task printed, as frames: in memory while that is short, then in files beside the task's folder. */
 export type TaskLog = {
@@ -25,8 +26,8 @@ export type LogCounts = { bytes: number; stdoutBytes: number; stderrBytes: numbe
 const MEMORY_BYTES = 64 * 1024;
 
 /**
- * Above `capBytes` the beginning (half of the cap) and the end (a quarter to a half) are kept. The end lives in two files that take turns:
- * when the younger is full, the older is emptied.
+ * Nothing is dropped up to `capBytes`. Above them the beginning (half of the cap) and the end (at least a quarter of it) are kept, and a frame
+ * between them tells of what is missing. The end lives in two files that take turns: when there is no more room, the older is emptied.
  */
 export function createTaskLog(path: string, capBytes: number, now: () => number): TaskLog {
   const headCap = Math.floor(capBytes / 2);
@@ -36,31 +37,29 @@ export function createTaskLog(path: string, capBytes: number, now: () => number)
   let spilled = false;
   let headBytes = 0;
   let headFull = false;
+  let droppedAt = 0;
   let failure: unknown;
   let writing: Promise<void> = Promise.resolve();
   const head = createPart(`${path}.head`);
-  const turns = [createPart(`${path}.tail-0`), createPart(`${path}.tail-1`)] as const;
-  let young = 0;
-  const payloadOfTurn = [0, 0];
+  const gap = createPart(`${path}.gap`);
+  let [young, old] = [createPart(`${path}.tail-0`), createPart(`${path}.tail-1`)];
 
   async function append(frame: Buffer[], bytes: number, payload: number): Promise<void> {
     if (!headFull && headBytes + bytes <= headCap) {
-      await head.append(frame);
+      await head.append(frame, payload);
       headBytes += bytes;
       return;
     }
     headFull = true;
-    const part = turns[young === 0 ? 0 : 1];
-    if (part.bytes + bytes > turnCap && part.bytes > 0) {
-      young = 1 - young;
-      const emptied = turns[young === 0 ? 0 : 1];
-      counts.droppedBytes += payloadOfTurn[young] ?? 0;
-      counts.bytes -= emptied.bytes;
-      payloadOfTurn[young] = 0;
-      await emptied.empty();
+    const isFull = headBytes + old.bytes + young.bytes + bytes > capBytes;
+    if (young.bytes > 0 && young.bytes + bytes > turnCap && (old.bytes === 0 || isFull)) {
+      [young, old] = [old, young];
+      if (young.bytes > 0) droppedAt = now();
+      counts.droppedBytes += young.payload;
+      counts.bytes -= young.bytes;
+      await young.empty();
     }
-    payloadOfTurn[young] = (payloadOfTurn[young] ?? 0) + payload;
-    await turns[young === 0 ? 0 : 1].append(frame);
+    await young.append(frame, payload);
   }
 
   const log: TaskLog = {
@@ -80,7 +79,6 @@ export function createTaskLog(path: string, capBytes: number, now: () => number)
         counts[stream === "stdout" ? "stdoutBytes" : "stderrBytes"] += piece.length;
         wait = take(encodeFrameHead(stream, now(), piece.length), piece) ?? wait;
       }
-      log.onGrowth?.();
       return wait;
     },
     async read(offset, most) {
@@ -93,13 +91,18 @@ export function createTaskLog(path: string, capBytes: number, now: () => number)
     async close() {
       await writing;
       if (!spilled) await writeFile(head.path, Buffer.concat(memory), { mode: 0o600 });
-      const parts = [head, turns[young === 0 ? 1 : 0], turns[young === 0 ? 0 : 1]];
+      if (counts.droppedBytes > 0) {
+        const told = Buffer.from(`\n[rendt: ${sayBytes(counts.droppedBytes)} left out here]\n`);
+        await gap.append([encodeFrameHead("stderr", droppedAt, told.length), told], 0);
+        counts.bytes += gap.bytes;
+      }
+      const parts = [head, gap, old, young];
       await Promise.all(parts.map((part) => part.close()));
       return parts.filter((part) => part === head || part.bytes > 0).map((part) => part.path);
     },
     async remove() {
       await writing.catch(() => undefined);
-      await Promise.all([head, ...turns].map((part) => part.remove()));
+      await Promise.all([head, gap, old, young].map((part) => part.remove()));
     },
   };
   return log;
@@ -111,14 +114,16 @@ export function createTaskLog(path: string, capBytes: number, now: () => number)
       // A copy: the socket's slab is larger than what came.
       memory.push(Buffer.concat([frameHead, piece]));
       headBytes += bytes;
+      log.onGrowth?.();
       return undefined;
     }
     const first = spilled ? [] : memory.splice(0);
     spilled = true;
     writing = writing
       .then(async () => {
-        if (first.length > 0) await head.append(first);
+        if (first.length > 0) await head.append(first, 0);
         await append([Buffer.from(frameHead), piece], bytes, piece.length);
+        log.onGrowth?.();
       })
       .catch((error) => {
         failure ??= error;
@@ -132,12 +137,15 @@ function createPart(path: string) {
   let file: FileHandle | undefined;
   return {
     path,
+    /** With the heads of frames, and without. */
     bytes: 0,
-    async append(chunks: Buffer[]) {
+    payload: 0,
+    async append(chunks: readonly Uint8Array[], payload: number) {
       file ??= await open(path, "w+", 0o600);
       const all = Buffer.concat(chunks);
       await file.writeFile(all);
       this.bytes += all.length;
+      this.payload += payload;
     },
     async read(offset: number, bytes: number): Promise<Buffer> {
       if (!file || bytes <= 0) return Buffer.alloc(0);
@@ -147,6 +155,7 @@ function createPart(path: string) {
     async empty() {
       await this.close();
       this.bytes = 0;
+      this.payload = 0;
     },
     async close() {
       await file?.close();

@@ -1,12 +1,14 @@
-import type { Client } from "../contract/client.ts";
-import { RendtError } from "../contract/errors.ts";
-import { MAX_LOG_CHUNK_BYTES } from "../contract/limits.ts";
-import { sleep } from "../contract/retry.ts";
-import type { Held } from "./held.ts";
+import type { Client } from "../../contract/client.ts";
+import { RendtError } from "../../contract/errors.ts";
+import { MAX_LOG_CHUNK_BYTES } from "../../contract/limits.ts";
+import { sleep } from "../../contract/retry.ts";
+import type { Held } from "../held.ts";
 import type { TaskLog } from "./task-log.ts";
 
-/** At most so often; the first piece goes at once. */
-const BATCH_MS = 100;
+/** At most so often, unless the server wants fewer; the first piece goes at once. */
+const BATCH_MS = 50;
+/** Between whole chunks of what was printed before somebody came: some MB/s, which leaves room for others on the line. */
+const BEHIND_MS = 10;
 const RETRY_MS = 1000;
 
 /**
@@ -31,10 +33,10 @@ export function shipWhileWatched(task: { client: Client; held: Held; index: numb
       try {
         const data = await log.read(shipped, MAX_LOG_CHUNK_BYTES);
         const request = { lease: held.lease.id, index, offset: shipped, data: data.toString("base64") };
-        const { watch } = await client.appendLog(request, { signal });
+        const { watch, restMs = BATCH_MS } = await client.appendLog(request, { signal });
         shipped += data.length;
         held.watch = watch;
-        await sleep(BATCH_MS, signal);
+        await sleep(data.length === MAX_LOG_CHUNK_BYTES ? Math.min(restMs, BEHIND_MS) : restMs, signal);
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof RendtError && !error.retryable) held.watch = false;
