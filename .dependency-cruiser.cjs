@@ -75,7 +75,7 @@ const forbidden = [
     name: "entries-choose-adapters",
     comment: "Nothing outside the entries knows which store or blob store it has.",
     severity: "error",
-    from: { path: "^(functions|files|sdk|worker|cli|web)/", pathNot: [entries, adapters] },
+    from: { path: "^(functions|files|lan|sdk|worker|cli|web)/", pathNot: [entries, adapters] },
     to: { path: adapters },
   },
   {
@@ -118,7 +118,7 @@ const forbidden = [
     comment: "The server never imports those who call it.",
     severity: "error",
     from: { path: "^functions/" },
-    to: { path: "^(files|sdk|worker|cli|web|cdk)/" },
+    to: { path: "^(files|lan|sdk|worker|cli|web|cdk)/" },
   },
   {
     name: "files-speak-contract",
@@ -126,6 +126,13 @@ const forbidden = [
     severity: "error",
     from: { path: "^files/" },
     to: { pathNot: ["^files/", "^contract/", npm], dependencyTypesNot: ["core"] },
+  },
+  {
+    name: "lan-speaks-contract",
+    comment: "Finding a server: contract, and of files how TLS proves a pin.",
+    severity: "error",
+    from: { path: "^lan/" },
+    to: { pathNot: ["^lan/", "^files/", "^contract/", npm], dependencyTypesNot: ["core"] },
   },
   {
     name: "sdk-speaks-contract",
@@ -139,7 +146,7 @@ const forbidden = [
     comment: "The worker reaches the server by HTTP only.",
     severity: "error",
     from: { path: "^worker/" },
-    to: { pathNot: ["^worker/", "^files/", "^contract/", npm], dependencyTypesNot: ["core"] },
+    to: { pathNot: ["^worker/", "^lan/", "^files/", "^contract/", npm], dependencyTypesNot: ["core"] },
   },
   {
     name: "cli-speaks-contract",
@@ -147,7 +154,7 @@ const forbidden = [
       "The CLI reaches the server by HTTP only; up and worker, which are those programs, are the two exceptions.",
     severity: "error",
     from: { path: "^cli/", pathNot: "^cli/commands/(up|worker)\\.ts$" },
-    to: { pathNot: ["^cli/", "^sdk/", "^files/", "^contract/", npm], dependencyTypesNot: ["core"] },
+    to: { pathNot: ["^cli/", "^sdk/", "^lan/", "^files/", "^contract/", npm], dependencyTypesNot: ["core"] },
   },
   {
     name: "cli-programs-by-their-entry",
@@ -155,7 +162,7 @@ const forbidden = [
     severity: "error",
     from: { path: "^cli/commands/(up|worker)\\.ts$" },
     to: {
-      pathNot: ["^(cli|sdk|files|contract|worker)/", "^functions/local\\.ts$", npm],
+      pathNot: ["^(cli|sdk|lan|files|contract|worker)/", "^functions/local\\.ts$", npm],
       dependencyTypesNot: ["core"],
     },
   },

@@ -152,7 +152,7 @@ export const COMMANDS: readonly Command[] = [
       "The first start makes the tokens and saves them as a profile. Ctrl-C drains both, a second one stops at once.",
       "Where other machines reach it, it speaks TLS, with a key that it makes for itself unless --tls-cert names one.",
     ],
-    options: ["dir", "listen", "no-worker", "slots", "tls", "tls-cert", "tls-key", "insecure", "max-disk"],
+    options: ["dir", "listen", "announce", "no-worker", "slots", "tls", "tls-cert", "tls-key", "insecure", "max-disk"],
     meanings: {
       listen: { value: "HOST:PORT", summary: "where the server listens (default: 127.0.0.1:4810)" },
       slots: { value: "N", summary: "how many tasks the worker runs at once (default: one per core)" },
@@ -179,8 +179,11 @@ export const COMMANDS: readonly Command[] = [
     name: "worker join",
     group: "machines",
     summary: "Swap an enrolment code for a worker's token, and save it",
-    words: { usage: "URL", min: 1, max: 1 },
-    options: ["code", "name", "insecure"],
+    details: [
+      "--discover needs no URL: it looks for the server on this network, and the code proves that it is the right one.",
+    ],
+    words: { usage: "[URL]", min: 0, max: 1 },
+    options: ["code", "discover", "interface", "name", "insecure"],
     meanings: {
       name: { value: "TEXT", summary: "a note for the token: which machine this is" },
       insecure: { summary: "send the code over plain HTTP to another machine" },

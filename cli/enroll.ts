@@ -10,13 +10,18 @@ const CODE = /^([0-9a-z-]{16,24})(?:\.([0-9a-f]{64}))?$/i;
 export const writeCode = (code: string, fingerprint: string | undefined): string =>
   fingerprint === undefined ? code : `${code}.${fingerprint.replaceAll(":", "").toLowerCase()}`;
 
+/** Takes a code apart; the fingerprint tells which server it is good at. */
+export function readCode(text: string): { code: string; fingerprint: string | undefined } {
+  const [, code, fingerprint] = CODE.exec(text.trim()) ?? [];
+  if (code !== undefined) return { code, fingerprint };
+  throw usage("--code is not whole: copy it as `rendt enroll create` printed it, to its last character");
+}
+
 /** Swaps a code for a token at the server that the code's fingerprint proves, and saves it; answers what it is good for. */
 export async function enrollWith(call: Call, given: { url: string; code: string; note?: string | undefined }) {
   const url = checkServerUrl(given.url);
   assertPrivate(url, call.options);
-  const [, code, fingerprint] = CODE.exec(given.code.trim()) ?? [];
-  if (code === undefined)
-    throw usage("--code is not whole: copy it as `rendt enroll create` printed it, to its last character");
+  const { code, fingerprint } = readCode(given.code);
   const pin = fingerprint === undefined ? undefined : { origin: new URL(url).origin, fingerprint };
   // Once: a code that was swapped is used up, also when its answer was lost.
   const server = openServer({ url, ...(pin && { pin }) });

@@ -73,6 +73,7 @@ export const OPTIONS = {
 
   dir: { kind: "text", value: "DIR", summary: "where the server keeps everything" },
   listen: { kind: "text", value: "HOST:PORT", summary: "where the server listens" },
+  announce: { kind: "flag", summary: "tell this network where the server is, by mDNS (needs TLS)" },
   "no-worker": { kind: "flag", summary: "start the server only" },
   slots: { kind: "int", value: "N", min: 1, max: 1024, summary: "how many tasks run at once" },
   "tls-cert": { kind: "text", value: "FILE", summary: "certificate chain (PEM) to serve HTTPS" },
@@ -97,6 +98,8 @@ export const OPTIONS = {
   overlap: { kind: "duration", value: "TIME", min: 0, summary: "how long the old token goes on (default: 1h)" },
   revoke: { kind: "flag", summary: "take back all links to the job that were given out" },
   code: { kind: "text", value: "CODE", summary: "an enrolment code, to be swapped for a token" },
+  discover: { kind: "flag", summary: "look for the server on this network, by mDNS" },
+  interface: { kind: "text", value: "ADDRESS", summary: "look on the network of this address only (default: on all)" },
   stack: { kind: "text", value: "NAME", summary: "a stack in the cloud, with your own AWS credentials" },
   another: { kind: "flag", summary: "make further admin tokens, though the stack has some" },
 

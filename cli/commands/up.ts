@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { isLoopback } from "../../contract/loopback.ts";
 import { asDiskError } from "../../files/disk-error.ts";
 import { startLocal } from "../../functions/local.ts";
+import { type Announced, announceServer } from "../../lan/announce.ts";
 import { currentProfile, foldersOf } from "../../sdk/profile.ts";
 import type { Call } from "../command.ts";
 import { usage } from "../failure.ts";
@@ -21,15 +22,22 @@ export async function run(call: Call): Promise<number> {
   const folder = options.dir ?? join(folders.data, "server");
   const { host, port } = parseListen(options.listen ?? LISTEN);
   const isOpen = !options.insecure && !isLoopback(host);
+  const tls = readTls(options) ?? (options.tls || isOpen ? "own" : undefined);
+  if (options.announce && tls === undefined)
+    throw usage(
+      "--announce needs TLS: only a server with a key can be told from others",
+      "add --tls, or --listen an address of this machine",
+    );
   const server = await startLocal({
     host,
     port,
     folder,
     another: notedProfile(folder) === undefined,
-    tls: readTls(options) ?? (options.tls || isOpen ? "own" : undefined),
+    tls,
     insecure: options.insecure,
     maxDisk: options["max-disk"],
   });
+  let announcement: Announced | undefined;
   let stop: () => void;
   const stopped = new Promise<void>((resolve) => (stop = resolve));
   let worker: WorkerChild | undefined;
@@ -49,6 +57,8 @@ export async function run(call: Call): Promise<number> {
       fingerprint: server.fingerprint,
       tokens: server.first?.tokens,
     });
+    if (options.announce && server.fingerprint !== undefined)
+      announcement = await announceServer({ host, url: server.url, fingerprint: server.fingerprint });
     if (!options["no-worker"] && interrupts.count === 0) worker = startOwnWorker(call, { profile, folder });
     terminal.line(`rendt is up at ${url}`);
     if (server.first) greet(terminal, profile, currentProfile(folders));
@@ -56,6 +66,7 @@ export async function run(call: Call): Promise<number> {
     await Promise.race([stopped, ...(worker ? [worker.ended] : [])]);
     return 0;
   } finally {
+    announcement?.close();
     await server.close();
     interrupts.release();
   }

@@ -1,13 +1,16 @@
 import type { Call } from "../command.ts";
+import { discover } from "../discover.ts";
 import { enrollWith } from "../enroll.ts";
 import { usage } from "../failure.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal, words } = call;
+  const [given] = words;
   if (options.code === undefined)
     throw usage("--code is missing", "`rendt enroll create` prints one, on a machine with an admin's token");
+  if ((given === undefined) === !options.discover) throw usage("give the server's URL, or --discover to look for it");
   const { profile, role, account, url } = await enrollWith(call, {
-    url: words[0] ?? "",
+    url: given ?? (await discover(call, options.code)),
     code: options.code,
     note: options.name,
   });

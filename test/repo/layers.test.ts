@@ -39,6 +39,7 @@ const wrong = {
   "entries-on-top": ["functions/app.ts", "functions/api.ts"],
   "files-speak-contract": ["files/manifest.ts", "sdk/connect.ts"],
   "functions-know-no-program": ["functions/app.ts", "worker/loop.ts"],
+  "lan-speaks-contract": ["lan/search.ts", "worker/loop.ts"],
   "nothing-imports-tests": ["worker/loop.ts", "test/clock.ts"],
   "records-are-schemas": ["functions/domain/records.ts", "functions/store/port.ts"],
   "routes-below-app": ["functions/routes/jobs.ts", "functions/app.ts"],

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Folders of the product; test/ and scripts/ are not among them. */
-export const productFolders = ["contract", "files", "sdk", "functions", "worker", "cli", "web", "cdk"];
+export const productFolders = ["contract", "files", "lan", "sdk", "functions", "worker", "cli", "web", "cdk"];
 
 export const folders = (dir: string): string[] =>
   [...productFolders, "test", "bench", "examples"].filter((folder) => existsSync(join(dir, folder)));
