@@ -69,15 +69,16 @@ export type Operation = {
   /** The holder of a link to one job may call it, too, for that job. */
   byLink?: true;
   summary: string;
-  request: z.ZodObject;
-  answer: z.ZodType;
+  /** Schemas are built by `z.lazy` when they first parse: building all of them was a third of a Lambda's start. */
+  request: z.ZodLazy<z.ZodObject>;
+  answer: z.ZodLazy;
   /** Beside those that every operation may answer (bad_request, unknown_field, no_token …). */
   errors: readonly ErrorCode[];
   /** The same request may be sent again when its answer was lost. */
   repeatable: boolean;
 };
 
-const none = z.strictObject({});
+const none = z.lazy(() => z.strictObject({}));
 const submitters = ["submitter", "admin"] as const;
 const workers = ["worker"] as const;
 const admins = ["admin"] as const;
@@ -91,7 +92,9 @@ export const OPERATIONS = {
     roles: [],
     summary: "Tell that the server is alive, its version and time",
     request: none,
-    answer: z.looseObject({ ok: z.literal(true), version: z.string(), protocol: z.int(), serverTime: z.int() }),
+    answer: z.lazy(() =>
+      z.looseObject({ ok: z.literal(true), version: z.string(), protocol: z.int(), serverTime: z.int() }),
+    ),
     errors: [],
     repeatable: true,
   },
@@ -143,7 +146,7 @@ export const OPERATIONS = {
     roles: ["submitter", "admin", "worker"],
     summary: "End an upload in parts",
     request: completeUploadRequest,
-    answer: z.looseObject({ ok: z.literal(true) }),
+    answer: z.lazy(() => z.looseObject({ ok: z.literal(true) })),
     errors: ["not_found", "wrong_content", "grant_refused", "not_your_lease", "lease_lost"],
     repeatable: true,
   },
@@ -227,14 +230,16 @@ export const OPERATIONS = {
     roles: submitters,
     summary: "Remove ended jobs and their outputs",
     request: idsRequest,
-    answer: z.looseObject({
-      items: z.array(
-        z.looseObject({
-          id: z.string(),
-          error: z.looseObject({ code: z.string(), message: z.string(), hint: z.string() }).optional(),
-        }),
-      ),
-    }),
+    answer: z.lazy(() =>
+      z.looseObject({
+        items: z.array(
+          z.looseObject({
+            id: z.string(),
+            error: z.looseObject({ code: z.string(), message: z.string(), hint: z.string() }).optional(),
+          }),
+        ),
+      }),
+    ),
     errors: [],
     repeatable: true,
   },
@@ -366,7 +371,7 @@ export const OPERATIONS = {
     roles: submitters,
     summary: "Forget a worker; while its token is good it may register again",
     request: none,
-    answer: z.looseObject({ id: z.string() }),
+    answer: z.lazy(() => z.looseObject({ id: z.string() })),
     errors: ["not_found"],
     repeatable: true,
   },

@@ -24,99 +24,117 @@ export const measured = {
 };
 
 /** What a machine is, as measured at start. Registering again under the same id replaces it. */
-export const registerRequest = z.strictObject({
-  id: workerId,
-  name: z.string().min(1).max(100),
-  slots: z.int().min(1).max(1024),
-  version: z.string().max(50),
-  os: z.string().max(50),
-  arch: z.string().max(50),
-  /** What one task may have at most: the machine's, or less if its owner says so. */
-  cpus: z.int().min(1),
-  memoryBytes: z.int().min(0),
-  diskBytes: z.int().min(0).optional(),
-  ...measured,
-});
+export const registerRequest = z.lazy(() =>
+  z.strictObject({
+    id: workerId,
+    name: z.string().min(1).max(100),
+    slots: z.int().min(1).max(1024),
+    version: z.string().max(50),
+    os: z.string().max(50),
+    arch: z.string().max(50),
+    /** What one task may have at most: the machine's, or less if its owner says so. */
+    cpus: z.int().min(1),
+    memoryBytes: z.int().min(0),
+    diskBytes: z.int().min(0).optional(),
+    ...measured,
+  }),
+);
 export type WorkerInfo = z.infer<typeof registerRequest>;
-export const registerAnswer = z.looseObject({
-  id: z.string(),
-  account: z.string(),
-  serverTime: z.int(),
-  renewEveryMs: z.int(),
-  /** Results of a lease that goes on may wait this long for each other: where each call is paid for, a minute. */
-  gatherMs: z.int().optional(),
-});
+export const registerAnswer = z.lazy(() =>
+  z.looseObject({
+    id: z.string(),
+    account: z.string(),
+    serverTime: z.int(),
+    renewEveryMs: z.int(),
+    /** Results of a lease that goes on may wait this long for each other: where each call is paid for, a minute. */
+    gatherMs: z.int().optional(),
+  }),
+);
 
-export const workerView = z.looseObject({
-  id: z.string(),
-  account: z.string(),
-  name: z.string(),
-  slots: z.int(),
-  version: z.string(),
-  os: z.string(),
-  arch: z.string(),
-  cpus: z.int(),
-  memoryBytes: z.int(),
-  sandbox: z.string(),
-  registeredAt: z.int(),
-  lastSeenAt: z.int(),
-  /** Since when it is to take nothing new, and since when nothing is left in its hands. */
-  drainingSince: z.int().optional(),
-  drainedAt: z.int().optional(),
-});
+export const workerView = z.lazy(() =>
+  z.looseObject({
+    id: z.string(),
+    account: z.string(),
+    name: z.string(),
+    slots: z.int(),
+    version: z.string(),
+    os: z.string(),
+    arch: z.string(),
+    cpus: z.int(),
+    memoryBytes: z.int(),
+    sandbox: z.string(),
+    registeredAt: z.int(),
+    lastSeenAt: z.int(),
+    /** Since when it is to take nothing new, and since when nothing is left in its hands. */
+    drainingSince: z.int().optional(),
+    drainedAt: z.int().optional(),
+  }),
+);
 export type WorkerView = z.infer<typeof workerView>;
-export const listWorkersRequest = z.strictObject({
-  account: accountId.optional(),
-  limit: z.coerce.number().int().min(1).max(MAX_LIST_ITEMS).default(50),
-  cursor: z.string().optional(),
-});
-export const listWorkersAnswer = z.looseObject({ items: z.array(workerView), next: z.string().optional() });
+export const listWorkersRequest = z.lazy(() =>
+  z.strictObject({
+    account: accountId.optional(),
+    limit: z.coerce.number().int().min(1).max(MAX_LIST_ITEMS).default(50),
+    cursor: z.string().optional(),
+  }),
+);
+export const listWorkersAnswer = z.lazy(() =>
+  z.looseObject({ items: z.array(workerView), next: z.string().optional() }),
+);
 
 /** A claim on consecutive tasks of one job. The id is the fence: everything done for these tasks names it. */
-export const lease = z.looseObject({
-  id: z.string(),
-  job: z.string(),
-  round: z.int(),
-  /** Positions in the array, `from` ≤ p < `upTo`; the index of p is start + step · p. */
-  from: z.int(),
-  upTo: z.int(),
-  try: z.int(),
-  /** The claim or renewal is good for this long from when it was asked for. */
-  goodForMs: z.int(),
-  /** Renew once before the first spawn: these tasks may have killed a worker (lifecycle.md, rule 8). */
-  renewFirst: z.boolean(),
-  watch: z.boolean(),
-  spec: jobSpec.omit({ items: true, secrets: true }),
-  items: z.array(z.string()).optional(),
-  /** Environment variables that must not be kept or shown. */
-  secrets: z.record(z.string(), z.string()).optional(),
-  /** Downloads of the first input blobs, by SHA-256. */
-  grants: z.record(z.string(), grant),
-});
+export const lease = z.lazy(() =>
+  z.looseObject({
+    id: z.string(),
+    job: z.string(),
+    round: z.int(),
+    /** Positions in the array, `from` ≤ p < `upTo`; the index of p is start + step · p. */
+    from: z.int(),
+    upTo: z.int(),
+    try: z.int(),
+    /** The claim or renewal is good for this long from when it was asked for. */
+    goodForMs: z.int(),
+    /** Renew once before the first spawn: these tasks may have killed a worker (lifecycle.md, rule 8). */
+    renewFirst: z.boolean(),
+    watch: z.boolean(),
+    spec: jobSpec.unwrap().omit({ items: true, secrets: true }),
+    items: z.array(z.string()).optional(),
+    /** Environment variables that must not be kept or shown. */
+    secrets: z.record(z.string(), z.string()).optional(),
+    /** Downloads of the first input blobs, by SHA-256. */
+    grants: z.record(z.string(), grant),
+  }),
+);
 export type Lease = z.infer<typeof lease>;
 
 /** Classic `get`: jobs that could be claimed now; nothing is locked. */
-export const availableRequest = z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(20) });
-export const availableAnswer = z.looseObject({ items: z.array(z.looseObject({ id: z.string(), count: z.int() })) });
+export const availableRequest = z.lazy(() =>
+  z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(20) }),
+);
+export const availableAnswer = z.lazy(() =>
+  z.looseObject({ items: z.array(z.looseObject({ id: z.string(), count: z.int() })) }),
+);
 
 /** What this worker was last told of being drained; when that is no longer so, it is news. */
 const draining = z.boolean().optional();
 const wanted = { worker: workerId, leases: z.int().min(0).max(MAX_LEASES_PER_REQUEST) };
 
 /** Up to `leases` leases from the queues of this worker, or exactly the named job's; `holdMs` asks for a longer first span. */
-export const claimRequest = z.strictObject({
-  ...wanted,
-  job: jobId.optional(),
-  holdMs: z.int().min(1000).max(MAX_HOLD_MS).optional(),
-  wait: z.int().min(0).max(MAX_WAIT_MS).optional(),
-  /** How long this worker has had nothing to do: the longer, the later it may be told to come back. */
-  idleMs: z.int().min(0).optional(),
-  draining,
-  /** Leases in its hands: without one, a worker that is draining is drained. */
-  holding: z.int().min(0).optional(),
-});
+export const claimRequest = z.lazy(() =>
+  z.strictObject({
+    ...wanted,
+    job: jobId.optional(),
+    holdMs: z.int().min(1000).max(MAX_HOLD_MS).optional(),
+    wait: z.int().min(0).max(MAX_WAIT_MS).optional(),
+    /** How long this worker has had nothing to do: the longer, the later it may be told to come back. */
+    idleMs: z.int().min(0).optional(),
+    draining,
+    /** Leases in its hands: without one, a worker that is draining is drained. */
+    holding: z.int().min(0).optional(),
+  }),
+);
 /** `draining`: nothing is to be had before the worker is resumed; what it only holds it is to give back. */
-export const claimAnswer = z.looseObject({ leases: z.array(lease), retryAfterMs: z.int(), draining });
+export const claimAnswer = z.lazy(() => z.looseObject({ leases: z.array(lease), retryAfterMs: z.int(), draining }));
 
 const leaseIds = z.array(z.string()).max(1024);
 
@@ -124,77 +142,89 @@ const leaseIds = z.array(z.string()).max(1024);
  * Renews leases and hears of them: one answer per lease. `lost`: kill its child, keep finished results. `wait` holds the
  * answer, after the renewal took effect, until there is news (embedded server only); `renew: false` only listens.
  */
-export const renewRequest = z.strictObject({
-  worker: workerId,
-  leases: leaseIds.min(1),
-  renew: z.boolean().default(true),
-  delivering: leaseIds.optional(),
-  draining,
-  wait: z.int().min(0).max(MAX_WAIT_MS).optional(),
-});
-export const renewAnswer = z.looseObject({
-  items: z.array(
-    z.looseObject({
-      lease: z.string(),
-      /** held: goes on. lost: kill the child. cancelled: kill it, its owner asked. */
-      state: z.enum(["held", "lost", "cancelled"]),
-      from: z.int().optional(),
-      upTo: z.int().optional(),
-      goodForMs: z.int().optional(),
-      watch: z.boolean().optional(),
-    }),
-  ),
-  retryAfterMs: z.int(),
-  draining,
-});
+export const renewRequest = z.lazy(() =>
+  z.strictObject({
+    worker: workerId,
+    leases: leaseIds.min(1),
+    renew: z.boolean().default(true),
+    delivering: leaseIds.optional(),
+    draining,
+    wait: z.int().min(0).max(MAX_WAIT_MS).optional(),
+  }),
+);
+export const renewAnswer = z.lazy(() =>
+  z.looseObject({
+    items: z.array(
+      z.looseObject({
+        lease: z.string(),
+        /** held: goes on. lost: kill the child. cancelled: kill it, its owner asked. */
+        state: z.enum(["held", "lost", "cancelled"]),
+        from: z.int().optional(),
+        upTo: z.int().optional(),
+        goodForMs: z.int().optional(),
+        watch: z.boolean().optional(),
+      }),
+    ),
+    retryAfterMs: z.int(),
+    draining,
+  }),
+);
 
 /**
  * What became of a lease, from position `from` on: `results` of consecutive tasks, then, when the worker will do no more of it, `end`:
  * `released` gives the rest back unharmed, `vanished` says that a restarted worker found a child of the next task gone.
  */
-export const finishItem = z.strictObject({
-  lease: z.string(),
-  from: z.int().min(0),
-  results: z.array(taskResult).max(MAX_LEASE_TASKS),
-  end: z
-    .discriminatedUnion("kind", [
-      z.strictObject({ kind: z.literal("released"), reason: z.string().max(200) }),
-      z.strictObject({ kind: z.literal("vanished") }),
-    ])
-    .optional(),
-});
+export const finishItem = z.lazy(() =>
+  z.strictObject({
+    lease: z.string(),
+    from: z.int().min(0),
+    results: z.array(taskResult).max(MAX_LEASE_TASKS),
+    end: z
+      .discriminatedUnion("kind", [
+        z.strictObject({ kind: z.literal("released"), reason: z.string().max(200) }),
+        z.strictObject({ kind: z.literal("vanished") }),
+      ])
+      .optional(),
+  }),
+);
 export type FinishItem = z.infer<typeof finishItem>;
-export const finishRequest = z.strictObject({
-  worker: workerId,
-  items: z.array(finishItem).min(1).max(MAX_LEASES_PER_REQUEST),
-  /** Claim this many leases in the same call. */
-  leases: z.int().min(0).max(MAX_LEASES_PER_REQUEST).default(0),
-});
+export const finishRequest = z.lazy(() =>
+  z.strictObject({
+    worker: workerId,
+    items: z.array(finishItem).min(1).max(MAX_LEASES_PER_REQUEST),
+    /** Claim this many leases in the same call. */
+    leases: z.int().min(0).max(MAX_LEASES_PER_REQUEST).default(0),
+  }),
+);
 
-const span = z.looseObject({ from: z.int(), upTo: z.int() });
-export const finishAnswer = z.looseObject({
-  items: z.array(
-    z.looseObject({
-      lease: z.string(),
-      /** Tasks whose results count (also when offered before), and tasks that are lost to this lease for ever. */
-      accepted: z.array(span),
-      lost: z.array(span),
-      /** Set when nothing of this item was taken: gap, outputs_missing … */
-      error: z
-        .looseObject({ code: z.string(), message: z.string(), details: z.record(z.string(), z.unknown()).optional() })
-        .optional(),
-    }),
-  ),
-  leases: z.array(lease),
-  retryAfterMs: z.int(),
-});
+const span = z.lazy(() => z.looseObject({ from: z.int(), upTo: z.int() }));
+export const finishAnswer = z.lazy(() =>
+  z.looseObject({
+    items: z.array(
+      z.looseObject({
+        lease: z.string(),
+        /** Tasks whose results count (also when offered before), and tasks that are lost to this lease for ever. */
+        accepted: z.array(span),
+        lost: z.array(span),
+        /** Set when nothing of this item was taken: gap, outputs_missing … */
+        error: z
+          .looseObject({ code: z.string(), message: z.string(), details: z.record(z.string(), z.unknown()).optional() })
+          .optional(),
+      }),
+    ),
+    leases: z.array(lease),
+    retryAfterMs: z.int(),
+  }),
+);
 
 /** A piece of a watched task's frame stream, beginning at byte `offset`. */
-export const appendLogRequest = z.strictObject({
-  lease: z.string(),
-  index: z.int().min(0),
-  offset: z.int().min(0),
-  data: z.base64().max(Math.ceil(MAX_LOG_CHUNK_BYTES / 3) * 4),
-});
+export const appendLogRequest = z.lazy(() =>
+  z.strictObject({
+    lease: z.string(),
+    index: z.int().min(0),
+    offset: z.int().min(0),
+    data: z.base64().max(Math.ceil(MAX_LOG_CHUNK_BYTES / 3) * 4),
+  }),
+);
 /** `restMs`: how long to gather what comes next, where each call is paid for. */
-export const appendLogAnswer = z.looseObject({ watch: z.boolean(), restMs: z.int().optional() });
+export const appendLogAnswer = z.lazy(() => z.looseObject({ watch: z.boolean(), restMs: z.int().optional() }));

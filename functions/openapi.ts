@@ -56,8 +56,8 @@ function describe(name: string, operation: Operation): Json {
 }
 
 /** Parameters travel as text; their schema says what the text has to spell. */
-function queryOf(request: z.ZodObject): Json[] {
-  return Object.entries(request.shape).map(([name, schema]) => ({
+function queryOf(request: Operation["request"]): Json[] {
+  return Object.entries(request.unwrap().shape).map(([name, schema]) => ({
     name,
     in: "query",
     required: !z.safeParse(schema, undefined).success,

@@ -4,7 +4,7 @@ import { type FinishItem, type Lease, lease } from "../contract/worker.ts";
 import { createMasker, type Masker } from "../files/mask/masker.ts";
 
 /** A lease without what is only good for a moment: what a restarted worker has to know of it. */
-export const storedLease = lease.omit({
+export const storedLease = lease.unwrap().omit({
   grants: true,
   items: true,
   goodForMs: true,

@@ -5,7 +5,7 @@ import type { Order } from "../../sdk/order.ts";
 import { usage } from "../failure.ts";
 import { formatDuration, formatSize } from "../units.ts";
 
-const schema = jobSpec.omit({ inputs: true });
+const schema = jobSpec.unwrap().omit({ inputs: true });
 
 /** The contract's own check, before anything is read or sent: mistakes are told in the words of the options, all together. */
 export function assertGoodSpec(spec: Order["spec"]): void {

@@ -8,27 +8,32 @@ import type { Store } from "../store/port.ts";
 import { unseal } from "./sealed-secrets.ts";
 
 /** A spec as it is kept: without defaults, and with the items of an array in documents of their own, so that a lease reads only its part. */
-const keptSpec = z.strictObject({
-  spec: jobSpec.omit({ items: true, secrets: true }),
-  items: z.array(z.strictObject({ from: z.int(), upTo: z.int(), hash: z.string() })).default([]),
-  /** As `seal` (sealed-secrets.ts) wrote them. */
-  sealed: z.string().optional(),
-});
+const keptSpec = z.lazy(() =>
+  z.strictObject({
+    spec: jobSpec.unwrap().omit({ items: true, secrets: true }),
+    items: z.array(z.strictObject({ from: z.int(), upTo: z.int(), hash: z.string() })).default([]),
+    /** As `seal` (sealed-secrets.ts) wrote them. */
+    sealed: z.string().optional(),
+  }),
+);
 type KeptSpec = z.output<typeof keptSpec>;
 const itemPage = z.array(z.string());
 
 /** What the spec document of a job will say, and the documents that have to be there before it. */
 export type SpecPlan = { text: string; value: unknown; pages: string[] };
 
-const DEFAULTS: Record<string, unknown> = jobSpec.parse({ command: ["true"] });
+/** What a field is that nobody gave: found out at the first job, because a Lambda is to start soon. */
+let usual: Record<string, unknown> | undefined;
 
 /** Lays a spec out as documents; `sliceSize` keeps the items of one slice together. `sealed`: its secrets, which stand nowhere else. */
 export function planSpec(
   { items = [], secrets: _, ...spec }: JobSpec,
   { sliceSize, sealed }: { sliceSize: number; sealed: string | undefined },
 ): SpecPlan {
+  usual ??= jobSpec.parse({ command: ["true"] });
+  const defaults = usual;
   const short = Object.fromEntries(
-    Object.entries(spec).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(DEFAULTS[name])),
+    Object.entries(spec).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name])),
   );
   const pages = cutItems(items, sliceSize);
   let from = 0;

@@ -52,7 +52,9 @@ function assertCount(change: Count): Count {
 /** Parses a stored record; one that a newer program wrote is refused, because writing it back would drop what it added. */
 export function readRecord<K extends Kind>(kind: K, id: string, body: string): RecordOf<K> {
   const value: unknown = JSON.parse(body);
-  const known = RECORDS[kind].shape.v.value;
+  const parsed = SCHEMAS[kind].safeParse(value);
+  if (parsed.success) return parsed.data;
+  const known = RECORDS[kind].unwrap().shape.v.value;
   const v = typeof value === "object" && value !== null && "v" in value ? value.v : undefined;
   if (typeof v === "number" && v > known) {
     throw new RendtError(
@@ -61,11 +63,7 @@ export function readRecord<K extends Kind>(kind: K, id: string, body: string): R
       { details: { kind, id, v } },
     );
   }
-  const parsed = SCHEMAS[kind].safeParse(value);
-  if (!parsed.success) {
-    throw new RendtError("internal", `the stored ${kind} ${id} does not fit its schema`, { cause: parsed.error });
-  }
-  return parsed.data;
+  throw new RendtError("internal", `the stored ${kind} ${id} does not fit its schema`, { cause: parsed.error });
 }
 
 type Parsed<T> = { success: true; data: T } | { success: false; error: Error };
