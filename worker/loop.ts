@@ -28,7 +28,7 @@ export type Loop = {
 };
 
 type Setting = {
-  client: Client;
+  client: Pick<Client, "claim">;
   workerId: string;
   slots: readonly Slot[];
   held: Map<string, Held>;

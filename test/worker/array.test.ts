@@ -1,6 +1,5 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { type Marketplace, openMarketplace } from "./marketplace.ts";
+import { openMarketplace } from "./marketplace.ts";
 import { textOf } from "./read-log.ts";
 
 it("runs every task of an array once, with its index", async () => {
@@ -64,37 +63,3 @@ it("runs many single jobs at once, each once, on few slots", async () => {
   const texts = await Promise.all(ids.map(async (id) => (await market.results(id)).map((result) => textOf(result))));
   expect(texts).toEqual(ids.map((_, at) => [`${at}\n`]));
 });
-
-it("gives leases that it holds ahead back when the tasks before them turn out long", async () => {
-  const market = await openMarketplace();
-  await market.startWorker({ slots: 1 });
-  // Each ends before the next has waited too long: an end must not make the others wait anew.
-  const jobs = Array.from({ length: 8 }, () => ({ spec: { command: ["sleep", "1.5"] } }));
-  let told: Awaited<ReturnType<typeof followAhead>>;
-  do {
-    for (let at = 0; at < 10; at += 1) await market.run({ command: ["true"] });
-    const { items } = await market.client.create({ jobs });
-    const ids = items.flatMap((item) => ("id" in item && typeof item.id === "string" ? [item.id] : []));
-    told = await followAhead(market, ids);
-    await market.client.cancel({ ids });
-    // On a busy machine no-ops are not always so short that the worker holds others ahead.
-  } while (told === "none were held ahead");
-  expect(told).toBe("given back");
-});
-
-/** What became of the leases beside the one that runs on the only slot. */
-async function followAhead({ client }: Marketplace, ids: string[]) {
-  const held = new Set<string>();
-  let areAhead = false;
-  for (;;) {
-    const { items } = await client.get({ ids });
-    const are = (status: string) => items.flatMap((job) => ("status" in job && job.status === status ? [job.id] : []));
-    for (const id of are("executing")) held.add(id);
-    // One alone is reached in time.
-    areAhead ||= are("executing").length > 2;
-    if (are("available").some((id) => held.has(id))) return "given back";
-    if (are("finished").length > 0 && !areAhead) return "none were held ahead";
-    if (are("finished").length === ids.length) return "kept to the end";
-    await pause(10);
-  }
-}
