@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { isLoopback } from "../contract/loopback.ts";
 import { type Announcement, asksFor, encodeAnnouncement, hintOf, readSightings } from "./announcement.ts";
 import { openMdns } from "./mdns.ts";
-import { type Network, networksOf, ownNetworks } from "./networks.ts";
+import { hostOf, type Network, networksOf, ownNetworks } from "./networks.ts";
 
 /** RFC 6762 §6: nobody answers twice within a second. */
 const BETWEEN_MS = 1000;
@@ -14,13 +14,20 @@ const ENOUGH = 2;
 export type Announced = { close(): void };
 
 /** Announces a server of this machine that listens at `url` on `host`, on the networks where it can be reached. */
-export function announceServer(server: { host: string; url: string; fingerprint: string }): Promise<Announced> {
-  const networks = () => networksOf(server.host, ownNetworks());
+export function announceServer({
+  host,
+  ...server
+}: {
+  host: string;
+  url: string;
+  fingerprint: string;
+}): Promise<Announced> {
+  const networks = () => networksOf(host, ownNetworks());
   return announce({
     hint: hintOf(server.fingerprint),
     by: "server",
     port: Number(new URL(server.url).port),
-    addresses: () => shownAddresses(networks()),
+    addresses: () => (/^(0\.0\.0\.0|::)$/.test(host) ? shownAddresses(networks()) : [hostOf(server.url)]),
     networks,
   });
 }

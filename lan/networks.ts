@@ -13,12 +13,12 @@ export function ownNetworks(): Network[] {
     .flatMap(({ address, cidr }) => (cidr === null ? [] : [{ address, cidr }]));
 }
 
-/** Those of them that a server can be reached at which listens on `host`. */
+/** The networks in which a server that listens on `host` can be reached. */
 export function networksOf(host: string, networks: readonly Network[]): Network[] {
   if (host === "0.0.0.0") return networks.filter(({ address }) => isIPv4(address));
   if (host === "::") return [...networks];
   const listening = host === "localhost" ? "127.0.0.1" : host;
-  return networks.filter(({ address }) => address === listening);
+  return networks.filter((network) => createNearness([network])(listening, network.address));
 }
 
 /** One address's network only, as its owner wishes; or all. */
@@ -45,3 +45,6 @@ export function createNearness(networks: readonly Network[]): (address: string, 
     return isIPv6(address) && !/^fe80:/i.test(address) && near.check(address, "ipv6");
   };
 }
+
+/** The host of an origin, without the brackets of IPv6. */
+export const hostOf = (origin: string): string => new URL(origin).hostname.replace(/^\[|\]$/g, "");

@@ -2,7 +2,7 @@ import { sleep } from "../contract/retry.ts";
 import { provesPin } from "../files/node-tls.ts";
 import { hintOf, QUESTION, readSightings } from "./announcement.ts";
 import { openMdns } from "./mdns.ts";
-import { createNearness, type Network } from "./networks.ts";
+import { createNearness, hostOf, type Network } from "./networks.ts";
 
 /** When it asks, from its beginning on; later at the last distance. */
 const ASK_AFTER_MS = [0, 300, 1000, 2000, 4000, 8000, 16_000, 32_000];
@@ -96,5 +96,3 @@ export async function searchLan(options: {
     mdns.close();
   }
 }
-
-const hostOf = (origin: string): string => new URL(origin).hostname.replace(/^\[|\]$/g, "");

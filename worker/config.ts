@@ -5,6 +5,7 @@ import { checkServerUrl } from "../contract/client.ts";
 import { RendtError } from "../contract/errors.ts";
 import { sandboxLevel } from "../contract/job.ts";
 import { MAX_LOG_BYTES, MIN_OPEN_FILES, MIN_PROCESSES } from "../contract/limits.ts";
+import type { Network } from "../lan/networks.ts";
 
 const absolute = z.string().refine((path) => isAbsolute(path) && path !== "/", "the full path of a folder");
 const bytes = z.int().min(1);
@@ -25,6 +26,10 @@ const config = z.strictObject({
   token: z.string().min(1),
   /** How a self-signed server proves itself (files/connection.ts). */
   pin: z.object({ origin: z.string(), fingerprint: z.string().optional(), ca: z.string().optional() }).optional(),
+  /** Where a server with a pinned key is looked for when its address changes; without, it is not looked for. */
+  networks: z.custom<() => readonly Network[]>((value) => typeof value === "function").optional(),
+  /** Hears the server's new URL, which is to be tried first at the next start. */
+  moved: z.custom<(url: string) => void>((value) => typeof value === "function").default(() => () => undefined),
   /** Everything the worker keeps; one worker per folder. */
   state: z
     .string()

@@ -2,7 +2,7 @@ import { arch, cpus, platform, totalmem } from "node:os";
 import { type Client, createClient } from "../contract/client.ts";
 import type { AnswerOf } from "../contract/operations.ts";
 import { createRetryingClient, isWorthRetry } from "../contract/retry.ts";
-import { createNodeHttp } from "../files/node-http.ts";
+import { createNodeHttp, type NodeHttp } from "../files/node-http.ts";
 import { runLease } from "./attempt.ts";
 import { createBackOff } from "./back-off.ts";
 import { readConfig, type WorkerConfig, type WorkerOptions } from "./config.ts";
@@ -10,6 +10,7 @@ import { deliver, removeFiles } from "./deliver.ts";
 import { createDeliveries } from "./deliveries.ts";
 import { roomAt } from "./disk-use.ts";
 import { endAt, endWhenIdle } from "./endings.ts";
+import { createFollowingHttp } from "./follow-server.ts";
 import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import type { Held } from "./held.ts";
 import { createInputs } from "./inputs.ts";
@@ -90,7 +91,7 @@ type Life = {
 async function work(life: Life): Promise<string> {
   const { config, place, draining, cancelling } = life;
   const leaving = new AbortController();
-  const http = createNodeHttp({ pin: config.pin });
+  const http = openHttp(config);
   const client = createClient({ url: config.url, token: config.token, transport: http.transport });
   const held = new Map<string, Held>();
   endAt(config.until, draining);
@@ -125,6 +126,11 @@ async function work(life: Life): Promise<string> {
 
 const whyOf = ({ signal }: AbortController): string =>
   signal.aborted ? String(signal.reason) : "its one piece of work is done";
+
+function openHttp({ url, pin, networks, moved, notice }: WorkerConfig): NodeHttp {
+  if (networks === undefined || pin?.fingerprint === undefined) return createNodeHttp({ pin });
+  return createFollowingHttp({ url, pin: { ...pin, fingerprint: pin.fingerprint }, networks, moved, notice });
+}
 
 /** Tries for ever: a worker may start before its server. Undefined when it was told to stop meanwhile. */
 async function register(client: Client, { config, place, draining }: Life): Promise<AnswerOf<"register"> | undefined> {
