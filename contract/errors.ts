@@ -168,15 +168,17 @@ type UnknownCode = string & Record<never, never>;
 export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code);
 
 /** What every refused request is answered with; the `type` … `detail` fields are those of RFC 9457. */
-export const errorBody = z.looseObject({
-  error: z.looseObject({
-    code: z.string(),
-    message: z.string(),
-    hint: z.string(),
-    requestId: z.string().optional(),
-    details: z.record(z.string(), z.unknown()).optional(),
+export const errorBody = z.lazy(() =>
+  z.looseObject({
+    error: z.looseObject({
+      code: z.string(),
+      message: z.string(),
+      hint: z.string(),
+      requestId: z.string().optional(),
+      details: z.record(z.string(), z.unknown()).optional(),
+    }),
   }),
-});
+);
 export type ErrorBody = z.infer<typeof errorBody>;
 
 /** A refusal with a stable code. `details` are facts for programs; the message is for people. */

@@ -9,7 +9,7 @@ import { createApp } from "./app.ts";
 import { readConfig } from "./config.ts";
 
 /** An invocation by IAM instead of by the Function URL. Whoever may do that may do anything with this stack. */
-const direct = z.strictObject({ rendt: z.literal("first-admin"), another: z.boolean().optional() });
+const direct = z.lazy(() => z.strictObject({ rendt: z.literal("first-admin"), another: z.boolean().optional() }));
 
 type Answer = (event: LambdaEvent, context?: LambdaContext) => Promise<unknown>;
 
