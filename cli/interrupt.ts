@@ -1,11 +1,11 @@
 export type Interrupts = { readonly count: number; release(): void };
 
-/** Calls at each Ctrl-C (or TERM) with how many there were; until `release` the program is not ended by them. */
-export function onInterrupt(act: (count: number) => void): Interrupts {
+/** Calls at each Ctrl-C (or TERM) with how many there were, and which; until `release` the program is not ended by them. */
+export function onInterrupt(act: (count: number, signal: NodeJS.Signals) => void): Interrupts {
   let count = 0;
-  const heard = () => {
+  const heard = (signal: NodeJS.Signals) => {
     count += 1;
-    act(count);
+    act(count, signal);
   };
   process.on("SIGINT", heard).on("SIGTERM", heard);
   return {

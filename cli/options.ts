@@ -83,6 +83,14 @@ export const OPTIONS = {
   "max-disk": { kind: "size", value: "SIZE", min: 1, summary: "refuse uploads beyond this much stored data" },
   sandbox: { kind: "text", value: "LEVEL", choices: ["none", "strict"], summary: "how tasks are shut in, at least" },
   once: { kind: "flag", summary: "stop after the first piece of work" },
+  "idle-exit": { kind: "duration", value: "TIME", min: 1000, summary: "stop when there was nothing to do for so long" },
+  until: { kind: "text", value: "HH:MM", summary: "take nothing new from this time of day on, and stop" },
+  "stop-within": {
+    kind: "duration",
+    value: "TIME",
+    min: 0,
+    summary: "once draining, end what still runs after this and give it back (default: never)",
+  },
 
   account: { kind: "text", value: "ACCOUNT", summary: "the account (default: your own)" },
   role: { kind: "text", value: "ROLE", choices: ["admin", "submitter", "worker"], summary: "what it may do" },

@@ -4,6 +4,7 @@ import { listAll } from "../list-all.ts";
 import { reach } from "../server.ts";
 import { formatTable, harmless } from "../table.ts";
 import { formatAgo } from "../units.ts";
+import { stateOf } from "../worker-state.ts";
 
 const LIMIT = 1000;
 
@@ -19,14 +20,10 @@ export async function run(call: Call): Promise<number> {
   return 0;
 }
 
-const HEAD = ["ID", "NAME", "ACCOUNT", "SLOTS", "SYSTEM", "SANDBOX", "SEEN"];
+const HEAD = ["ID", "NAME", "ACCOUNT", "SLOTS", "SYSTEM", "SANDBOX", "STATE", "SEEN"];
 
-const rowOf = ({ id, name, account, slots, os, arch, sandbox, lastSeenAt }: WorkerView, now: number): string[] => [
-  id,
-  harmless(name),
-  account,
-  String(slots),
-  harmless(`${os} ${arch}`),
-  sandbox,
-  formatAgo(lastSeenAt, now),
-];
+function rowOf(worker: WorkerView, now: number): string[] {
+  const { id, name, account, slots, os, arch, sandbox, lastSeenAt } = worker;
+  const machine = [id, harmless(name), account, String(slots), harmless(`${os} ${arch}`), sandbox];
+  return [...machine, stateOf(worker, now), formatAgo(lastSeenAt, now)];
+}

@@ -1,7 +1,9 @@
+import type { WorkerView } from "../../contract/worker.ts";
 import type { Call } from "../command.ts";
 import { reach } from "../server.ts";
 import { formatTable, harmless } from "../table.ts";
 import { formatAgo, formatSize } from "../units.ts";
+import { stateOf } from "../worker-state.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal, words } = call;
@@ -19,10 +21,17 @@ export async function run(call: Call): Promise<number> {
     ["Slots", String(slots)],
     ["Machine", harmless(`${os} ${arch}, ${cpus} cpus, ${formatSize(memoryBytes)}`)],
     ["Sandbox", sandbox],
+    ["State", describe(worker, now)],
     ["Version", harmless(version)],
     ["Registered", formatAgo(registeredAt, now)],
     ["Seen", formatAgo(lastSeenAt, now)],
   ];
   for (const line of formatTable(rows)) terminal.line(line);
   return 0;
+}
+
+function describe(worker: WorkerView, now: number): string {
+  const state = stateOf(worker, now);
+  const since = state === "drained" ? worker.drainedAt : state === "draining" ? worker.drainingSince : undefined;
+  return since === undefined ? state : `${state} (${formatAgo(since, now)})`;
 }
