@@ -168,7 +168,7 @@ export const COMMANDS: readonly Command[] = [
     details: [
       "TERM or Ctrl-C drains it: what runs goes on to its end. A second one ends what runs and gives it back, a third leaves at once.",
     ],
-    options: ["slots", "sandbox", "once", "idle-exit", "until", "stop-within", "name", "dir"],
+    options: ["slots", "sandbox", "once", "idle-exit", "until", "stop-within", "name", "dir", "interface"],
     meanings: {
       name: { value: "NAME", summary: "the worker's name (default: this machine's)" },
       sandbox: { value: "LEVEL", summary: "how tasks of your own account are shut in (default: none)" },

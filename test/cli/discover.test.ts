@@ -45,3 +45,20 @@ it("what can't be proved is neither announced nor looked for", async () => {
   const nowhere = await join("--discover", "--code", pinned, "--interface", "203.0.113.1");
   expect([nowhere.code, nowhere.stderr]).toEqual([3, expect.stringContaining("no address of this machine")]);
 });
+
+it("a worker whose server has moved works on, and its profile knows the new address", async () => {
+  const [owner, box] = [person("mover"), person("follower")];
+  const first = up(owner, "--tls");
+  const before = await first.seen(/rendt is up at (\S+)/);
+  const code = (await owner.run("enroll", "create")).stdout.trim();
+  await box.run("worker", "join", before, "--code", code);
+  const worker = box.start("worker", "start", "--slots", "1", ...ON_LOOPBACK);
+  await worker.seen("works for");
+  first.child.kill("SIGTERM");
+  await first.ended;
+  const after = await up(owner, "--tls", "--announce").seen(/rendt is up at (\S+)/);
+  expect(after).not.toBe(before);
+  await worker.seen(`it is at ${after} now`);
+  expect((await owner.run("run", "--", "echo", "still here")).stdout).toBe("still here\n");
+  expect(box.profile()).toMatchObject({ url: after, tokens: { worker: expect.any(String) } });
+});
