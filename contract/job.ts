@@ -81,12 +81,15 @@ const environment = z.lazy(() =>
 const secrets = z.lazy(() =>
   z
     .record(
-      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a name of letters, digits and _"),
+      z.string(),
       text(MAX_ARGUMENT_BYTES).refine((value) => bytesOf(value) >= MIN_SECRET_BYTES, {
         message: `a secret needs at least ${MIN_SECRET_BYTES} bytes: a shorter one can't be told from other text`,
       }),
     )
     .superRefine((values, context) => {
+      const odd = Object.keys(values).filter((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
+      for (const name of odd)
+        context.addIssue({ code: "custom", path: [name], message: "a name has letters, digits and _ only" });
       const size = Object.values(values).reduce((sum, value) => sum + bytesOf(value), 0);
       if (size > MAX_SECRETS_BYTES) {
         context.addIssue({
@@ -376,6 +379,8 @@ export const logsAnswer = z.lazy(() =>
     /** Which try these bytes are of; when it changes, `after` starts again at 0. */
     lease: z.string().optional(),
     try: z.int().optional(),
+    /** That try has ended. */
+    over: z.boolean().optional(),
     chunks: z.array(z.looseObject({ offset: z.int(), data: z.base64() })),
     /** The server's time, to tell frames that were there already from those to come. */
     now: z.int().optional(),

@@ -7,6 +7,7 @@ import { ENDED } from "../contract/job.ts";
 import { MAX_WAIT_MS } from "../contract/limits.ts";
 import { createFrameDecoder, type LogFrame } from "../contract/log-frames.ts";
 import type { BlobRef } from "../contract/manifest.ts";
+import type { AnswerOf } from "../contract/operations.ts";
 import type { LogRef } from "../contract/result.ts";
 import { sleep } from "../contract/retry.ts";
 import { createGrantDesk } from "../files/grant-desk.ts";
@@ -20,48 +21,107 @@ export type LogWanted = {
   try?: number | undefined;
   /** Go on until the task has ended, over all its tries to come. */
   follow?: boolean | undefined;
+  /** Hears the server's time at the beginning: frames from before it had been printed already. */
+  onBegin?: ((ms: number) => void) | undefined;
   signal?: AbortSignal | undefined;
 };
 
 const REST_MS = 500;
+/** Who does not follow a task that runs waits so long for its worker to send what there is. */
+const LOOK_MS = 1000;
 
-/** Reads what a task printed, in the order in which it did: while it runs, and whole once it has ended. */
+/**
+ * Reads what a task printed, in the order in which it did: while it runs, and whole once it has ended. Without `follow`, of a task that runs
+ * what it has printed so far, as far as its worker can be reached.
+ */
 export async function* readLog(server: Server, wanted: LogWanted): AsyncGenerator<LogFrame> {
   const { id, index, follow = false, signal } = wanted;
-  let lease: string | undefined;
-  let after = 0;
-  let complete = false;
-  let decoder = createFrameDecoder();
-  for (;;) {
-    const began = performance.now();
-    const request = { id, index, try: wanted.try, after, follow: String(follow), wait: follow ? MAX_WAIT_MS : 0 };
-    const answer = await server.client.logs(request, { signal });
-    if (answer.lease !== lease) {
-      const again = lease !== undefined;
-      lease = answer.lease;
-      after = 0;
-      complete = false;
-      decoder = createFrameDecoder();
-      if (again) continue;
+  const began = performance.now();
+  let begin: number | undefined;
+  let at = startOf(undefined);
+  let last: LogFrame | undefined;
+  for (let first = true; ; first = false) {
+    const asked = performance.now();
+    const watch = { follow: String(follow || !first), wait: follow ? MAX_WAIT_MS : first ? 0 : LOOK_MS };
+    const answer = await server.client.logs({ id, index, try: wanted.try, after: at.after, ...watch }, { signal });
+    begin ??= tell(answer, wanted);
+    if (answer.lease !== at.lease) {
+      const before = at;
+      at = startOf(answer);
+      if (before.lease !== undefined) {
+        yield* readRest(server, wanted, before);
+        continue;
+      }
     }
-    const before = after;
-    for (const { offset, data } of answer.chunks) {
-      const bytes = Buffer.from(data, "base64");
-      // A piece that is missing in between comes with the whole log.
-      if (offset > after || complete) break;
-      yield* decoder.push(bytes.subarray(after - offset));
-      after = Math.max(after, offset + bytes.length);
+    const known = at.after;
+    for (const frame of take(at, answer)) {
+      last = frame;
+      yield frame;
     }
-    if (answer.log && !complete) {
-      const whole = readWholeLog(server, { ...wanted, index: answer.index, log: answer.log, grant: answer.grant });
-      for await (const bytes of skip(whole, after)) yield* decoder.push(bytes);
-      complete = true;
-      after = answer.log.bytes;
+    if (answer.log && !at.complete) yield* readEnd(server, wanted, { at, answer });
+    if (ENDED.has(answer.status) || (wanted.try !== undefined && answer.over)) return;
+    if (!follow) {
+      const none = at.after === known && !first && performance.now() - began >= LOOK_MS;
+      if (answer.over || answer.lease === undefined || none || (last && last.ms >= begin)) return;
     }
-    if (!follow || ENDED.has(answer.status)) return;
-    const quick = performance.now() - began < REST_MS && after === before;
-    if (quick) await sleep(answer.retryAfterMs ?? REST_MS, signal);
+    const quick = performance.now() - asked < REST_MS && at.after === known;
+    if (quick && !first) await sleep(answer.retryAfterMs ?? REST_MS, signal);
   }
+}
+
+type Answer = AnswerOf<"logs">;
+/** How far one try was read. */
+type Place = {
+  lease: string | undefined;
+  try: number | undefined;
+  after: number;
+  complete: boolean;
+  decoder: ReturnType<typeof createFrameDecoder>;
+};
+
+const startOf = (answer: Pick<Answer, "lease" | "try"> | undefined): Place => ({
+  lease: answer?.lease,
+  try: answer?.try,
+  after: 0,
+  complete: false,
+  decoder: createFrameDecoder(),
+});
+
+function tell({ now = Date.now() }: Answer, { onBegin }: LogWanted): number {
+  onBegin?.(now);
+  return now;
+}
+
+/** The pieces that join on to what was read. One that is missing in between comes with the whole log. */
+function* take(at: Place, { chunks }: Answer): Generator<LogFrame> {
+  for (const { offset, data } of chunks) {
+    const bytes = Buffer.from(data, "base64");
+    if (offset > at.after || at.complete) return;
+    yield* at.decoder.push(bytes.subarray(at.after - offset));
+    at.after = Math.max(at.after, offset + bytes.length);
+  }
+}
+
+/** What the whole log of an ended try has beyond what was read of it. */
+async function* readEnd(
+  server: Server,
+  { id, signal }: LogWanted,
+  { at, answer }: { at: Place; answer: Answer },
+): AsyncGenerator<LogFrame> {
+  const { log, grant, index } = answer;
+  if (!log) return;
+  for await (const bytes of skip(readWholeLog(server, { id, index, log, grant, signal }), at.after))
+    yield* at.decoder.push(bytes);
+  at.complete = true;
+  at.after = log.bytes;
+}
+
+/** The next try has begun before the last one was read to its end. One whose worker vanished has no end. */
+async function* readRest(server: Server, wanted: LogWanted, at: Place): AsyncGenerator<LogFrame> {
+  if (at.complete || at.try === undefined) return;
+  const { id, index, signal } = wanted;
+  const answer = await server.client.logs({ id, index, try: at.try, after: at.after }, { signal });
+  if (answer.lease === at.lease) yield* readEnd(server, wanted, { at, answer });
 }
 
 type Whole = { id: string; index: number; log: LogRef; grant?: Grant | undefined; signal?: AbortSignal | undefined };

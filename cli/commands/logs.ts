@@ -18,8 +18,9 @@ export async function run(call: Call): Promise<number> {
     json: options.json,
     tail,
   });
+  const onBegin = follow ? print.follow : undefined;
   for (const index of await indexesIn(server, selection)) {
-    const frames = readLog(server, { id: selection.id, index, try: options.try, follow });
+    const frames = readLog(server, { id: selection.id, index, try: options.try, follow, onBegin });
     for await (const frame of frames) await print.add(frame);
   }
   await print.end();

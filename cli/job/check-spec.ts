@@ -41,5 +41,6 @@ function wordOf([field = "", ...rest]: readonly PropertyKey[]): string {
     .replace(/Ms$/, "")
     .replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   if (word === "command") return word;
+  if (word === "secrets") return ["--secret", ...rest].join(" ");
   return word === "outputs" ? "--output" : [`--${word}`, rest.join(".")].join(" ").trim();
 }

@@ -45,6 +45,10 @@ export async function describeJob({ options: typed, command: typedCommand, envir
   const command = commandOf(typedCommand ?? file?.command, script, options.script);
   if (command.length === 0) mistakes.push("there is no command: give one after --, in the job file, or with --script");
   const env = await readVariables(options, environment, mistakes);
+  const secrets = readWords("--secret", options.secret ?? [], { own: environment, mistakes });
+  for (const name of Object.keys(secrets))
+    if (Object.hasOwn(env, name))
+      mistakes.push(`--secret ${name}: it is given by --env too; one of them is to be hidden`);
   if (mistakes.length > 0) throw usage(mistakes, typed.file && `correct ${typed.file}`);
 
   const inputs = await Promise.all((options.input ?? []).map((text) => readInput(text, process.cwd())));
@@ -60,6 +64,7 @@ export async function describeJob({ options: typed, command: typedCommand, envir
       env,
       outputs: options.output ?? [],
       outputsOnFailure: options["no-outputs-on-failure"] !== true,
+      ...(Object.keys(secrets).length > 0 && { secrets }),
       ...(stdin && { stdin: STDIN_PATH }),
       ...(typeof array === "object" && { array }),
       ...((items ?? files) && { items: items ?? files }),
@@ -129,13 +134,22 @@ async function readVariables(
 ): Promise<Record<string, string>> {
   const lines: string[] = [];
   for (const file of options["env-file"] ?? []) lines.push(...environmentLines(await readText(file)));
-  const env: Record<string, string> = {};
-  for (const word of [...lines, ...(options.env ?? [])]) {
+  return readWords("--env", [...lines, ...(options.env ?? [])], { own, mistakes });
+}
+
+/** Variables by name; what comes later wins. */
+function readWords(
+  option: string,
+  words: readonly string[],
+  { own, mistakes }: { own: Call["environment"]; mistakes: string[] },
+): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const word of words) {
     const variable = readVariable(word, own);
-    if (typeof variable === "string") mistakes.push(`--env: ${variable}`);
-    else env[variable.name] = variable.value;
+    if (typeof variable === "string") mistakes.push(`${option}: ${variable}`);
+    else values[variable.name] = variable.value;
   }
-  return env;
+  return values;
 }
 
 /** A file is sent as it is; standard input is put aside first, because its length must be known before it is sent. */

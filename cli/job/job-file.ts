@@ -9,7 +9,7 @@ const WORDS: readonly string[] = ["command", ...JOB_OPTIONS];
 export type JobFile = { command: string[] | undefined; values: Values; mistakes: string[] };
 
 /**
- * Reads a job file: TOML with `command` and the words of the options. Repeatable options take an array or one value, `env` also a table;
+ * Reads a job file: TOML with `command` and the words of the options. Repeatable options take an array or one value, `env` and `secret` also a table;
  * numbers and times may be written as TOML has them. All mistakes are gathered.
  *
  * @example
@@ -69,7 +69,7 @@ function textsOf(name: OptionName, value: unknown): string[] | undefined {
     const texts = value.map((item) => textsOf(name, item));
     return texts.every((inner) => inner?.length === 1) ? texts.flatMap((inner) => inner ?? []) : undefined;
   }
-  if (name !== "env" || typeof value !== "object" || value === null) return undefined;
+  if ((name !== "env" && name !== "secret") || typeof value !== "object" || value === null) return undefined;
   const pairs = Object.entries(value);
   const plain = pairs.every(([, item]) => ["string", "number", "bigint", "boolean"].includes(typeof item));
   return plain ? pairs.map(([key, item]) => `${key}=${item}`) : undefined;

@@ -3,7 +3,7 @@ import { type Automaton, createAutomaton } from "./automaton.ts";
 import { patternsOf } from "./patterns.ts";
 
 /** What stands in the place of a secret. */
-export const MASK = "***";
+const MASK = "***";
 const MASK_BYTES = Buffer.from(MASK);
 const NOTHING = Buffer.alloc(0);
 
@@ -45,6 +45,10 @@ export function createMasker(secrets: Readonly<Record<string, string>> | undefin
     },
   };
 }
+
+/** Names without values, for those who know the values. */
+export const hidden = (secrets: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.keys(secrets).map((name) => [name, MASK]));
 
 /** A masked stretch, in bytes of what is looked at; `to` is not included. */
 type Mark = { from: number; to: number };

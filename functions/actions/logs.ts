@@ -38,6 +38,8 @@ export async function logs(call: Call, request: Asked): Promise<Answer> {
   const { value, enough } = await lookUntil(call, { topics, waitMs: request.wait }, async () => {
     const found = await find(world, await ownJob(world, who, job.id), position, request.try);
     if (request.follow && found.run && !found.run.entry) await watch(world, job, position);
+    if (request.try !== undefined && !found.run && (!request.follow || ENDED.has(found.status)))
+      throw new RendtError("not_found", `task ${index} of job ${job.id} has had no try ${request.try}`);
     const answer = await read(world, { job, index, position, found }, request.after);
     const isOver = found.run === undefined ? ENDED.has(found.status) : found.run.entry !== undefined;
     return { value: answer, enough: answer.chunks.length > 0 || isOver || found.run?.lease !== begin };
@@ -90,7 +92,7 @@ async function read(
   const log = (await createResults(world.store, job.id)(run.entry, position))?.log;
   const key = log?.blob && outputKey(of, log.blob.sha256);
   const grant = key && (await world.blobs.grantGet(key, world.clock() + GRANT_MS));
-  return { ...answer, chunks: [], ...(log && { log }), ...(grant && { grant }) };
+  return { ...answer, over: true, chunks: [], ...(log && { log }), ...(grant && { grant }) };
 }
 
 /** Asks the worker to ship what is printed, for a while; the follower's next call prolongs it. */

@@ -1,4 +1,5 @@
 import { MAX_HOLD_MS } from "../../../contract/limits.ts";
+import { hidden } from "../../../files/mask/masker.ts";
 import type { Call } from "../../command.ts";
 import { Failure } from "../../failure.ts";
 import { reach } from "../../server.ts";
@@ -20,7 +21,8 @@ export async function run(call: Call): Promise<number> {
       hint: "`rendt step get` lists the jobs that can",
     });
   keepWork(id, { worker: worker.id, lease, downloaded: false });
-  if (options.json) terminal.json(lease);
+  const { secrets, ...told } = lease;
+  if (options.json) terminal.json({ ...told, ...(secrets && { secrets: hidden(secrets) }) });
   else {
     terminal.line(`${id}  lease ${lease.id}, try ${lease.try}`);
     terminal.line(harmless(showCommand(lease.spec.command)));

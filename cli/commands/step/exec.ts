@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { encodeFrame } from "../../../contract/log-frames.ts";
+import { encodeFrame, type LogStream } from "../../../contract/log-frames.ts";
+import { createMasker } from "../../../files/mask/masker.ts";
 import type { Call } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
 import { Failure } from "../../failure.ts";
@@ -29,6 +30,14 @@ export async function run(call: Call): Promise<number> {
   const { stdin, timeoutMs } = lease.spec;
   const log = openSync(logFile(id), "w", 0o600);
   const printed = { stdout: 0, stderr: 0 };
+  const masker = createMasker(lease.secrets);
+  const masks = masker && { stdout: masker.stream(), stderr: masker.stream() };
+  const take = (stream: LogStream, bytes: Uint8Array) => {
+    if (bytes.length === 0) return;
+    printed[stream] += bytes.length;
+    writeSync(log, encodeFrame({ stream, ms: Date.now(), bytes }));
+    if (!options.json) void terminal.write(stream, bytes);
+  };
   try {
     const executed = await execute({
       command:
@@ -37,12 +46,10 @@ export async function run(call: Call): Promise<number> {
       env: environmentOf(id, work, item),
       stdin: stdin === undefined ? undefined : join(id, stdin),
       timeoutMs,
-      onOutput(stream, bytes) {
-        printed[stream] += bytes.length;
-        writeSync(log, encodeFrame({ stream, ms: Date.now(), bytes }));
-        if (!options.json) void terminal.write(stream, bytes);
-      },
+      onOutput: (stream, bytes) => take(stream, masks?.[stream].push(Buffer.from(bytes)) ?? bytes),
     });
+    if (masks) for (const stream of ["stdout", "stderr"] as const) take(stream, masks[stream].end());
+    if (masker && executed.reason !== undefined) executed.reason = masker.text(executed.reason);
     keepWork(id, {
       ...work,
       executed: { ...executed, stdoutBytes: printed.stdout, stderrBytes: printed.stderr },
@@ -70,6 +77,7 @@ function environmentOf(id: string, { lease }: Working, item: string | undefined)
     HOME: home,
     TMPDIR: tmp,
     ...lease.spec.env,
+    ...lease.secrets,
     RENDT_JOB: lease.job,
     RENDT_TASK: String(indexOf({ lease })),
     RENDT_TRY: String(lease.try),

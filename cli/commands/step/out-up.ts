@@ -6,7 +6,7 @@ import { Failure } from "../../failure.ts";
 import { reach } from "../../server.ts";
 import { sourceOf } from "../../step/inputs.ts";
 import type { Working } from "../../step/state.ts";
-import { indexOf, lostWork, readId, workOn } from "../../step/work.ts";
+import { indexOf, keepWork, lostWork, readId, workOn } from "../../step/work.ts";
 import { formatSize } from "../../units.ts";
 
 export async function run(call: Call): Promise<number> {
@@ -30,6 +30,9 @@ export async function run(call: Call): Promise<number> {
   if (options.json) terminal.json(item);
   if (item?.error) throw new AnsweredError({ hint: "", status: 409, ...item.error });
   if (!item || item.accepted.length === 0) throw lostWork(id);
+  // Nothing of them is needed any more.
+  const { secrets: _, ...told } = lease;
+  keepWork(id, { ...work, lease: told });
   if (!options.json) terminal.line(`${id}  delivered, exit code ${result.exitCode}`);
   return 0;
 }
