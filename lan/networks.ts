@@ -40,7 +40,8 @@ export function createNearness(networks: readonly Network[]): (address: string, 
     near.addSubnet(address, Number(cidr.split("/")[1]), isIPv4(address) ? "ipv4" : "ipv6");
   }
   return (address, from) => {
-    if (isLoopback(address) && !networks.some((network) => network.address === from)) return false;
+    const isOwn = isLoopback(from) || networks.some((network) => network.address === from);
+    if (isLoopback(address) && !isOwn) return false;
     if (isIPv4(address)) return near.check(address, "ipv4");
     return isIPv6(address) && !/^fe80:/i.test(address) && near.check(address, "ipv6");
   };
