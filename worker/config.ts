@@ -5,6 +5,7 @@ import { checkServerUrl } from "../contract/client.ts";
 import { RendtError } from "../contract/errors.ts";
 import { sandboxLevel } from "../contract/job.ts";
 import { MAX_LOG_BYTES, MIN_OPEN_FILES, MIN_PROCESSES } from "../contract/limits.ts";
+import type { Sources } from "./owner-rules/sources.ts";
 import type { Network } from "../lan/networks.ts";
 
 const absolute = z.string().refine((path) => isAbsolute(path) && path !== "/", "the full path of a folder");
@@ -68,6 +69,10 @@ const config = z.strictObject({
   bus: z.record(z.string(), z.string()).default({}),
   /** The most that one task may use here. */
   caps: caps.default({}),
+  /** The owner's worker.toml; its rules are read again when it changes. */
+  ownerFile: z.string().optional(),
+  /** Where these rules learn what goes on; this machine's own sensors when absent. */
+  sources: z.custom<Sources>().optional(),
   /** Hears what the owner of the machine should know. */
   notice: z.custom<(text: string) => void>((value) => typeof value === "function").default(() => () => undefined),
 });

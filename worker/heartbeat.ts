@@ -13,6 +13,8 @@ import type { Orders } from "./orders.ts";
 export type Heartbeat = {
   /** The set of held leases changed. */
   look(): void;
+  /** Leases stand still or go on again, which the server should know at once. */
+  tell(): void;
   /** True once a child of this lease may be started; false when the lease is gone. */
   fresh(held: Held): Promise<boolean>;
   close(): void;
@@ -146,6 +148,7 @@ export function createHeartbeat(setting: Setting): Heartbeat {
 
   return {
     look,
+    tell: () => void renew().catch(() => undefined),
     async fresh(held) {
       const backOff = createBackOff();
       while (!isFresh(held)) {

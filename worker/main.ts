@@ -17,6 +17,7 @@ import { createInputs } from "./inputs.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { createOrders } from "./orders.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
+import { askOwner, type Owner } from "./owner.ts";
 import { recover } from "./recover.ts";
 import { keepHeapSmall } from "./small-heap.ts";
 import { houseOf } from "./terms.ts";
@@ -50,7 +51,7 @@ const TOLD = "it was told to";
  * await worker.done;
  */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
-  const config = readConfig(options);
+  const { config, owner } = await askOwner(options);
   keepHeapSmall();
   const place = await openWorkplace(config);
   const draining = new AbortController();
@@ -61,7 +62,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     known = resolve;
     unknown = reject;
   });
-  const done = work({ config, place, draining, cancelling, known: () => known() }).catch((error) => {
+  const done = work({ config, owner, place, draining, cancelling, known: () => known() }).catch((error) => {
     unknown(error);
     throw error;
   });
@@ -81,6 +82,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
 
 type Life = {
   config: WorkerConfig;
+  owner: Owner;
   place: Workplace;
   draining: AbortController;
   cancelling: AbortController;
@@ -180,7 +182,7 @@ type Setting = {
   rest: () => void;
 };
 
-async function claimUntilTold({ config, place, draining, cancelling }: Life, setting: Setting): Promise<void> {
+async function claimUntilTold({ config, owner, place, draining, cancelling }: Life, setting: Setting): Promise<void> {
   const { shop, held, leaving, rest } = setting;
   const { client, workerId, journal, notice } = shop;
   let fatal: { error: unknown } | undefined;
@@ -225,15 +227,21 @@ async function claimUntilTold({ config, place, draining, cancelling }: Life, set
     },
   });
   const whole: Workshop = { ...shop, heartbeat, outbox, orders };
+  const rules = await owner.keep({
+    slots: place.sandbox.slots.length,
+    changed: () => loop?.look(),
+    paused: () => heartbeat.tell(),
+    notice,
+  });
   const loop: Loop = createLoop({
     client,
     workerId,
     slots: place.sandbox.slots,
     held,
     journal,
-    run: (slot, lease) => runLease(whole, slot, lease),
+    run: (slot, lease) => rules.during(slot, lease, (mine) => runLease(whole, mine, lease)),
     changed,
-    allowed: () => place.sandbox.slots.length,
+    allowed: rules.allowed,
     orders,
     most: config.once ? 1 : Number.POSITIVE_INFINITY,
     draining: draining.signal,
@@ -254,6 +262,7 @@ async function claimUntilTold({ config, place, draining, cancelling }: Life, set
   clearTimeout(timer);
   if (held.size > 0) notice(`${held.size} results could not be delivered: they are kept and offered at the next start`);
   leaving.abort();
+  rules.close();
   outbox.close();
   heartbeat.close();
   await shop.deliveries.settled();

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { readOwnerFile } from "../../worker/owner-file.ts";
+import { createFakeMachine, type Machine } from "./owner-rules/fake-sources.ts";
 
 function write(text: string): string {
   const folder = mkdtempSync(join(tmpdir(), "rendt-owner-"));
@@ -11,9 +12,21 @@ function write(text: string): string {
   return join(folder, "worker.toml");
 }
 
-it("reads what the owner grants, in the units of the command line", () => {
-  const path = write(`
+async function read(text: string, lacks: Machine["lacks"] = {}) {
+  const { machine, sources } = createFakeMachine();
+  machine.lacks = lacks;
+  return readOwnerFile(write(text), sources);
+}
+
+async function mistakesOf(text: string, lacks: Machine["lacks"] = {}): Promise<string> {
+  const error = await read(text, lacks).catch((thrown: unknown) => thrown);
+  return error instanceof Error ? error.message : "none";
+}
+
+it("reads what the owner grants, in the units of the command line", async () => {
+  const { options, rules } = await read(`
     sandbox = "strict"
+    slots = 4
     runtimes = ["/opt/conda"]
     [limits]
     cpus = 2
@@ -21,30 +34,74 @@ it("reads what the owner grants, in the units of the command line", () => {
     disk = 1000
     open-files = 100
     cpu-time = "2h"
+    [rules]
+    user-idle = "10m"
+    slots-while-present = 1
+    on-battery = 60
+    [rules.schedule]
+    fri = "22:00-06:00"
   `);
-  expect(readOwnerFile(path)).toMatchObject({
+  expect(options).toMatchObject({
     sandbox: "strict",
+    slots: 4,
     runtimes: ["/opt/conda"],
     caps: { cpus: 2, memoryBytes: 1.5 * 1024 ** 3, diskBytes: 1000, openFiles: 100, cpuMs: 7_200_000 },
   });
+  expect(rules).toEqual({
+    "user-idle": 600_000,
+    "slots-while-present": 1,
+    "on-battery": 60,
+    schedule: [{ day: 5, from: 22 * 60, upTo: 6 * 60 }],
+  });
 });
 
-it("grants the usual when there is no file", () => {
-  expect(readOwnerFile("/nowhere/worker.toml")).toEqual({});
+it("grants the usual when there is no file", async () => {
+  expect(await readOwnerFile("/nowhere/worker.toml", createFakeMachine().sources)).toEqual({ options: {}, rules: {} });
 });
 
-it("tells all mistakes together", () => {
-  const path = write('sandbox = "iron"\ncolour = 1\n[limits]\nmemory = "lots"\ncpu-time = 5\ncpus = 0.5\n');
-  let message = "";
-  try {
-    readOwnerFile(path);
-  } catch (error) {
-    message = error instanceof Error ? error.message : "";
-  }
+it("tells all mistakes together", async () => {
+  const message = await mistakesOf(
+    'sandbox = "iron"\ncolour = 1\n[limits]\nmemory = "lots"\ncpu-time = 5\ncpus = 0.5\n',
+  );
   for (const word of ["sandbox: ", "colour", "limits.memory: ", "500M or 2G", "limits.cpu-time: ", "limits.cpus: "])
     expect(message).toContain(word);
 });
 
-it("says where the TOML is broken", () => {
-  expect(() => readOwnerFile(write("sandbox = \n"))).toThrow(/worker\.toml, line 1, column/);
+it("tells wrong rules, rules that can't hold together and sensors that are not there in one go", async () => {
+  const message = await mistakesOf(
+    `[rules]
+    max-temperature = 80
+    slots-while-present = 1
+    traffic-per-day = "some"
+    free-memory = "64G"
+    on-battery = 0
+    [rules.schedule]
+    mon = "25:00-26:00"
+    someday = "10:00-12:00"`,
+    { temperature: "this machine has no temperature sensor" },
+  );
+  for (const word of [
+    "rules.max-temperature: this machine has no temperature sensor",
+    "rules.slots-while-present: without user-idle",
+    "rules.traffic-per-day: a size such as",
+    "rules.free-memory: 64G can never be free: there are 16G",
+    "rules.on-battery: ",
+    "rules.schedule.mon: hours such as",
+    "rules.schedule.someday: a day such as",
+  ])
+    expect(message).toContain(word);
+});
+
+it("tells rules that contradict each other", async () => {
+  expect(await mistakesOf('slots = 2\n[rules]\nuser-idle = "1m"\nslots-while-present = 2\n')).toContain(
+    "2 of slots = 2 is all of them",
+  );
+  expect(await mistakesOf('[rules.schedule]\nmon-fri = "10:00-12:00"\nfri = "14:00-16:00"\n')).toContain(
+    "fri is named by more than one line",
+  );
+  expect(await mistakesOf("[rules.schedule]\n")).toContain("no hour of the week is left");
+});
+
+it("says where the TOML is broken", async () => {
+  expect(await mistakesOf("sandbox = \n")).toMatch(/worker\.toml, line 1, column/);
 });

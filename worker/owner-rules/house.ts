@@ -1,0 +1,152 @@
+import { statSync } from "node:fs";
+import type { Held } from "../held.ts";
+import { type OwnerFile, readOwnerFile } from "../owner-file.ts";
+import type { Slot } from "../sandbox/port.ts";
+import { createFloor, type Place } from "./floor.ts";
+import { SECOND } from "./rule.ts";
+import type { Sources } from "./sources.ts";
+import { createSteward, type Ruling, type Steward } from "./steward.ts";
+import { createRules, giveBackAfterMs } from "./terms.ts";
+
+/** The owner's side of a running worker: rules that hold work back, and what stands still because of them. */
+export type HouseRules = {
+  /** How many slots may be used now. */
+  allowed(): number;
+  /** Runs a lease in a slot that is frozen whenever the rules say so. */
+  during(slot: Slot, held: Held, run: (slot: Slot) => Promise<boolean>): Promise<boolean>;
+  rulings(): readonly Ruling[];
+  places(): readonly Place[];
+  /** What is wrong with worker.toml since it changed; the rules from before are in force. */
+  problem(): string | undefined;
+  close(): void;
+};
+
+type Setting = {
+  /** worker.toml, read again when it changes, and what it said at the start. */
+  path: string | undefined;
+  file: OwnerFile;
+  sources: Sources;
+  slots: number;
+  /** More or fewer slots may be used. */
+  changed(): void;
+  /** Leases stand still, or go on. */
+  paused(): void;
+  notice(text: string): void;
+};
+
+const FREE = "work goes on: no rule of the owner holds it back";
+const FILE_EVERY_MS = 5 * SECOND;
+/** A sensor that takes longer than this at the start is looked at later. */
+const FIRST_LOOK_MS = 3 * SECOND;
+
+/** Looks at all rules once before it answers, so that a worker does not begin with what it has to stop at once. */
+export async function keepHouseRules(setting: Setting): Promise<HouseRules> {
+  const { path, sources, slots, notice } = setting;
+  const { clock } = sources;
+  let { file } = setting;
+  let stamp = stampOf(path);
+  let problem: string | undefined;
+  let steward = hire();
+  let timer: NodeJS.Timeout | undefined;
+  let told = FREE;
+  let readAt = clock.steady();
+  // Nobody is told of looks that a start or a new file has begun: their outcome is, once all have answered.
+  let settling = true;
+  let closed = false;
+  const floor = createFloor({
+    steady: clock.steady,
+    giveBackAfterMs: () => giveBackAfterMs(file.rules),
+    changed: setting.paused,
+    notice,
+  });
+
+  function hire(): Steward {
+    const rules = createRules(file.rules, sources);
+    const mine: Steward = createSteward({ rules, slots, clock, changed: () => mine === steward && apply() });
+    return mine;
+  }
+
+  function apply(): void {
+    if (closed || settling) return;
+    floor.allow(steward.runnable());
+    setting.changed();
+    tellOwner();
+  }
+
+  function tellOwner(): void {
+    const text = sayState(steward, slots);
+    if (text !== told) notice(text);
+    told = text;
+  }
+
+  async function tick(): Promise<void> {
+    floor.tick();
+    if (clock.steady() - readAt >= FILE_EVERY_MS) await readAgain();
+    if (closed) return;
+    void steward.look();
+    timer = setTimeout(tick, Math.min(FILE_EVERY_MS, steward.everyMs()));
+  }
+
+  async function readAgain(): Promise<void> {
+    readAt = clock.steady();
+    const now = stampOf(path);
+    if (path === undefined || now === stamp) return;
+    stamp = now;
+    try {
+      const next = await readOwnerFile(path, sources);
+      const isOld = JSON.stringify(next.options) === JSON.stringify(file.options);
+      file = { options: file.options, rules: next.rules };
+      problem = undefined;
+      notice(`${path} is read again${isOld ? "" : "; what stands outside of [rules] holds from the next start on"}`);
+      steward = hire();
+      settling = true;
+      await firstLook(steward);
+      settling = false;
+      apply();
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error);
+      notice(`${problem}; the rules from before stay in force`);
+    }
+  }
+
+  await firstLook(steward);
+  settling = false;
+  floor.allow(steward.runnable());
+  tellOwner();
+  timer = setTimeout(tick, Math.min(FILE_EVERY_MS, steward.everyMs()));
+  return {
+    allowed: () => steward.allowed(),
+    during: floor.during,
+    rulings: () => steward.rulings(),
+    places: floor.places,
+    problem: () => problem,
+    close() {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+async function firstLook(steward: Steward): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, FIRST_LOOK_MS);
+  });
+  await Promise.race([steward.look(true), late]);
+  clearTimeout(timer);
+}
+
+/** Which rules hold, without their values, which change all the time. */
+function sayState(steward: Steward, slots: number): string {
+  const held = steward.rulings().filter(({ holds }) => holds);
+  if (held.length === 0) return FREE;
+  const left = steward.allowed();
+  const codes = held.map(({ code }) => code).join(", ");
+  return `${left === 0 ? "work rests" : `${left} of ${slots} slots work`}: ${codes}; \`rendt worker why\` tells more`;
+}
+
+/** What tells that a file was written or replaced; a missing one is an empty one. */
+function stampOf(path: string | undefined): string {
+  const stats = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
+  return stats ? `${stats.ino} ${stats.size} ${stats.mtimeMs}` : "";
+}
