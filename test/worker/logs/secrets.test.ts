@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, it } from "vitest";
-import { createLogFollower } from "../../support/follow.ts";
+import { createLogFollower } from "../../../bench/logs/follow.ts";
 import { openMarketplace } from "../marketplace.ts";
 import { until } from "../processes.ts";
 import { textOf } from "../read-log.ts";

@@ -1,0 +1,147 @@
+import { createHash } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { expect, it, onTestFinished } from "vitest";
+import { createLogFollower } from "../../../bench/logs/follow.ts";
+import { openLine } from "../../../bench/logs/proxy.ts";
+import { randomOf } from "../../../bench/support/numbers.ts";
+import { encodeFrame } from "../../../contract/log-frames.ts";
+import { openServer } from "../../../sdk/open-server.ts";
+import { readLog } from "../../../sdk/read-log.ts";
+import { type Marketplace, openMarketplace } from "../marketplace.ts";
+import { until } from "../processes.ts";
+
+const shipped = (requests: string) => requests.split("POST /v1/leases/log").length - 1;
+
+/** SHA-256 of the frame stream as it is kept, read by somebody who comes when all is over. */
+async function kept(market: Marketplace, id: string): Promise<string> {
+  const server = openServer({ url: market.url, token: market.tokens.submitter });
+  const digest = createHash("sha256");
+  for await (const frame of readLog(server, { id })) digest.update(encodeFrame(frame));
+  server.close();
+  return digest.digest("hex");
+}
+
+async function lineTo(market: Marketplace, cutAfter?: () => number) {
+  const line = await openLine(market.url, cutAfter);
+  onTestFinished(() => line.close());
+  return line;
+}
+
+it("ships nothing while nobody watches", async () => {
+  const market = await openMarketplace();
+  const line = await lineTo(market);
+  await market.startWorker({ url: line.url });
+  const loud = "i=0; while [ $i -lt 3000 ]; do echo $i and some more words; i=$((i+1)); done; sleep 0.5";
+  const id = await market.submit({ command: ["sh", "-c", loud] });
+  await market.ended(id);
+  expect(line.sent()).toContain("POST /v1/leases/finish");
+  expect(shipped(line.sent())).toBe(0);
+  expect((await market.results(id))[0]?.log?.stdoutBytes).toBeGreaterThan(60_000);
+});
+
+it("begins to ship when somebody comes, also in the middle of a task", async () => {
+  const market = await openMarketplace();
+  const line = await lineTo(market);
+  await market.startWorker({ url: line.url });
+  const gate = join(market.folder, "gate");
+  const id = await market.submit({ command: ["sh", "-c", `while ! test -e ${gate}; do echo x; sleep 0.05; done`] });
+  await until(async () => (await market.client.show({ id })).job.status === "executing");
+  expect(shipped(line.sent())).toBe(0);
+  const first = createLogFollower({ url: market.url, token: market.tokens.submitter, id });
+  await until(() => first.frames.length > 2);
+  expect(shipped(line.sent())).toBeGreaterThan(0);
+  writeFileSync(gate, "");
+  await market.ended(id);
+  await first.ended;
+});
+
+it("brings a follower every byte in order, over cut lines and from the live pieces into the whole log", async () => {
+  const market = await openMarketplace();
+  await market.startWorker({ slots: 2 });
+  const random = randomOf(7);
+  const line = await lineTo(market, () => 2000 + 60_000 * random());
+  const script = `const { randomBytes } = require("node:crypto");
+    let left = 40;
+    const print = () => {
+      process.stdout.write(randomBytes(1 + Math.random() * 30000));
+      process.stderr.write("err " + left + "\\n");
+      if (--left > 0) setTimeout(print, Math.random() * 20);
+    };
+    print();`;
+  const ids = await Promise.all([0, 1, 2, 3].map(() => market.submit({ command: [process.execPath, "-e", script] })));
+  const followers = ids.map((id) => createLogFollower({ url: line.url, token: market.tokens.submitter, id }));
+  await Promise.all(followers.map(({ ended }) => ended));
+  for (const [at, id] of ids.entries()) expect(followers[at]?.sha256()).toBe(await kept(market, id));
+  expect(line.cuts).toBeGreaterThan(4);
+});
+
+it("reads each try to its end before the next", async () => {
+  const market = await openMarketplace();
+  await market.startWorker();
+  const command = ["sh", "-c", "seq 1 20000; echo try $RENDT_TRY; test $RENDT_TRY = 3"];
+  const id = await market.submit({ command, retries: 2 });
+  const follower = createLogFollower({ url: market.url, token: market.tokens.submitter, id });
+  await follower.ended;
+  const numbers = Array.from({ length: 20_000 }, (_, at) => `${at + 1}\n`).join("");
+  expect(follower.text()).toBe([1, 2, 3].map((number) => `${numbers}try ${number}\n`).join(""));
+});
+
+it("keeps head and tail over the cap, says so in the log and in the reason, and shows a follower the same", async () => {
+  const market = await openMarketplace();
+  await market.startWorker({ logCapBytes: 400_000 });
+  const id = await market.submit({ command: ["sh", "-c", "seq 1 300000"] });
+  const follower = createLogFollower({ url: market.url, token: market.tokens.submitter, id });
+  await market.ended(id);
+  await follower.ended;
+  const [result] = await market.results(id);
+  expect(result?.reason).toMatch(
+    /^printed 1\.9 MiB; 1\.\d MiB of it were left out of the middle, because a log keeps 390\.6 KiB$/,
+  );
+  expect(follower.text()).toMatch(/^1\n2\n3\n[\s\S]*\n\[rendt: 1\.\d MiB left out here\]\n[\s\S]*\n299999\n300000\n$/);
+  expect(follower.sha256()).toBe(await kept(market, id));
+});
+
+it("shows what a running task has printed so far, and goes", async () => {
+  const market = await openMarketplace();
+  await market.startWorker();
+  const gate = join(market.folder, "gate");
+  const told = join(market.folder, "told");
+  mkdirSync(told);
+  chmodSync(told, 0o777);
+  const id = await market.submit({
+    command: ["sh", "-c", `seq 1 30000; touch ${told}/all; while ! test -e ${gate}; do sleep 0.02; done`],
+  });
+  await until(() => existsSync(join(told, "all")));
+  const server = openServer({ url: market.url, token: market.tokens.submitter });
+  onTestFinished(() => server.close());
+  let text = "";
+  for await (const { bytes } of readLog(server, { id })) text += Buffer.from(bytes).toString();
+  expect(text.endsWith("\n30000\n")).toBe(true);
+  writeFileSync(gate, "");
+  await market.ended(id);
+});
+
+it("tells a try that there was not", async () => {
+  const market = await openMarketplace();
+  await market.startWorker();
+  const id = await market.submit({ command: ["true"] });
+  await market.ended(id);
+  await expect(market.client.logs({ id, try: 2 })).rejects.toMatchObject({ code: "not_found" });
+  expect(await market.client.logs({ id, try: 1 })).toMatchObject({ over: true, chunks: [] });
+});
+
+it.each([
+  ["only carriage returns", Buffer.from("\r".repeat(5000))],
+  ["invalid UTF-8", Buffer.from("\xc3\x28\xff\xfe\xf0\x80", "latin1")],
+  ["escape sequences", Buffer.from("\u001b]0;title\u0007\u001b]52;c;ZXZpbA==\u0007\u001b[2J\u001bP$q\u001b\\")],
+  ["binary", Buffer.from(Array.from({ length: 5000 }, (_, at) => at % 256))],
+  ["an unfinished line", Buffer.from("no newline")],
+])("carries %s as it is", async (_, bytes) => {
+  const market = await openMarketplace();
+  await market.startWorker();
+  const result = await market.run({ command: ["cat", "file"], ...(await market.inline({ file: bytes })) });
+  const log = gunzipSync(Buffer.from(result.log?.data ?? "", "base64"));
+  expect(log.subarray(11)).toEqual(bytes);
+});
