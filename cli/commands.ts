@@ -216,6 +216,26 @@ export const COMMANDS: readonly Command[] = [
     load: () => import("./commands/worker-show.ts"),
   },
   {
+    name: "worker install",
+    group: "machines",
+    summary: "Make the worker of the profile a service of this user: systemd or launchd starts it, and again whenever it ends",
+    details: [
+      "The options are those that `rendt worker start` will have; installing again changes them.",
+      "Told to stop, the service gives back what still runs after --stop-within (default: 1m).",
+    ],
+    options: ["slots", "sandbox", "name", "dir", "stop-within", "dry-run", "remove"],
+    meanings: {
+      name: { value: "NAME", summary: "the worker's name (default: this machine's)" },
+      sandbox: { value: "LEVEL", summary: "how tasks of your own account are shut in (default: none)" },
+      dir: { value: "DIR", summary: "where the worker keeps everything; one worker per folder" },
+      "stop-within": { value: "TIME", summary: "how long what runs may go on when the service is stopped" },
+      "dry-run": { summary: "print the service file, change nothing" },
+    },
+    environment: asking,
+    example: "rendt worker install --slots 2",
+    load: () => import("./commands/worker-install.ts"),
+  },
+  {
     name: "worker drain",
     group: "machines",
     summary: "Let workers take nothing new; what they run goes on to its end",

@@ -87,6 +87,7 @@ export const OPTIONS = {
   insecure: { kind: "flag", summary: "allow plain HTTP off this machine" },
   "max-disk": { kind: "size", value: "SIZE", min: 1, summary: "refuse uploads beyond this much stored data" },
   sandbox: { kind: "text", value: "LEVEL", choices: ["none", "strict"], summary: "how tasks are shut in, at least" },
+  remove: { kind: "flag", summary: "stop the service and remove its file" },
   once: { kind: "flag", summary: "stop after the first piece of work" },
   "idle-exit": { kind: "duration", value: "TIME", min: 1000, summary: "stop when there was nothing to do for so long" },
   until: { kind: "text", value: "HH:MM", summary: "take nothing new from this time of day on, and stop" },
