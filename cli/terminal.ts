@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs";
 import { styleText } from "node:util";
+import { createHarmlessOutput } from "./harmless-output.ts";
 
 export type Colour = "green" | "red" | "yellow" | "cyan" | "dim" | "bold";
 
@@ -13,7 +14,7 @@ export type Terminal = {
   jsonLine(value: unknown): void;
   /** Talk: one line. */
   say(text: string): void;
-  /** Raw pieces of a stream. Resolves when more may be written. */
+  /** Pieces of what a job printed: as they are, or made harmless where a person sees them. Resolves when more may be written. */
   write(stream: "stdout" | "stderr", bytes: Uint8Array): Promise<void>;
   paint(colour: Colour, text: string): string;
   /** Standard output is seen by a person. */
@@ -26,6 +27,11 @@ export type Terminal = {
 export function createTerminal(environment: Readonly<Record<string, string | undefined>>): Terminal {
   const seen = process.stdout.isTTY === true;
   const coloured = seen && !environment["NO_COLOR"] && environment["TERM"] !== "dumb";
+  const talkSeen = process.stderr.isTTY === true;
+  const guards = {
+    stdout: seen ? createHarmlessOutput() : undefined,
+    stderr: talkSeen ? createHarmlessOutput() : undefined,
+  };
   quitOnBrokenPipe();
   return {
     line: (text) => void process.stdout.write(`${text}\n`),
@@ -34,12 +40,12 @@ export function createTerminal(environment: Readonly<Record<string, string | und
     say: (text) => void process.stderr.write(`${text}\n`),
     write: (stream, bytes) =>
       new Promise((resolve) => {
-        if (process[stream].write(bytes)) resolve();
+        if (process[stream].write(guards[stream]?.(bytes) ?? bytes)) resolve();
         else process[stream].once("drain", resolve);
       }),
     paint: (colour, text) => (coloured ? styleText(colour, text, { validateStream: false }) : text),
     seen,
-    talkSeen: process.stderr.isTTY === true,
+    talkSeen,
   };
 }
 
