@@ -232,6 +232,8 @@ const running = z.lazy(() =>
     upTo: z.int(),
     worker: z.string(),
     phase: z.enum(["executing", "delivering"]),
+    /** Its tasks stand still, because the owner of the machine needs it. */
+    paused: z.boolean().optional(),
     try: z.int(),
     expiresAt: z.int(),
   }),

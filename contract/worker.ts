@@ -23,6 +23,21 @@ export const measured = {
   seccomp: z.boolean().optional(),
 };
 
+/** Whose jobs the owner of a machine wants; those of anybody that the queues of the worker hold when left out. */
+export const takes = z.lazy(() =>
+  z.strictObject({
+    /** `own`: jobs of the worker's own account; `public`: those offered to strangers. */
+    queues: z
+      .array(z.enum(["own", "public"]))
+      .min(1)
+      .max(2)
+      .optional(),
+    /** Jobs of these accounts only. */
+    accounts: z.array(accountId).min(1).max(256).optional(),
+  }),
+);
+export type Takes = z.infer<typeof takes>;
+
 /** What a machine is, as measured at start. Registering again under the same id replaces it. */
 export const registerRequest = z.lazy(() =>
   z.strictObject({
@@ -36,6 +51,7 @@ export const registerRequest = z.lazy(() =>
     cpus: z.int().min(1),
     memoryBytes: z.int().min(0),
     diskBytes: z.int().min(0).optional(),
+    takes: takes.optional(),
     ...measured,
   }),
 );
@@ -88,6 +104,8 @@ export const lease = z.lazy(() =>
     id: z.string(),
     job: z.string(),
     round: z.int(),
+    /** Account that submitted the job. */
+    owner: z.string().optional(),
     /** Positions in the array, `from` ≤ p < `upTo`; the index of p is start + step · p. */
     from: z.int(),
     upTo: z.int(),
@@ -148,6 +166,8 @@ export const renewRequest = z.lazy(() =>
     leases: leaseIds.min(1),
     renew: z.boolean().default(true),
     delivering: leaseIds.optional(),
+    /** Those whose tasks stand still, because the owner of the machine needs it. */
+    paused: leaseIds.optional(),
     draining,
     wait: z.int().min(0).max(MAX_WAIT_MS).optional(),
   }),

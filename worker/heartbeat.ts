@@ -87,8 +87,9 @@ export function createHeartbeat(setting: Setting): Heartbeat {
     if (leases.length === 0) return;
     const askedAt = asked();
     const delivering = idsOf([...all.values()].filter((held) => held.over && isAlive(held)));
+    const paused = idsOf([...all.values()].filter((held) => held.paused && isAlive(held)));
     const answer = await client.renew(
-      { worker, leases, delivering, draining: orders.drained },
+      { worker, leases, delivering, ...(paused.length > 0 && { paused }), draining: orders.drained },
       { signal: closing.signal },
     );
     for (const item of answer.items) {

@@ -61,9 +61,10 @@ function ended({ startedAt, endedAt }: JobView, now: number): string | undefined
   return formatAgo(endedAt, now) + took;
 }
 
-function showLease({ worker, from, upTo, phase, try: number }: JobView["running"][number], count: number): string {
+function showLease(lease: JobView["running"][number], count: number): string {
+  const { worker, from, upTo, phase, paused, try: number } = lease;
   const tasks = count === 1 ? "" : upTo - from === 1 ? `task ${from} ` : `tasks ${from}-${upTo - 1} `;
-  return `${tasks}${phase} on ${worker}${number > 1 ? `, try ${number}` : ""}`;
+  return `${tasks}${paused ? "paused by the machine's owner" : phase} on ${worker}${number > 1 ? `, try ${number}` : ""}`;
 }
 
 function resultFacts(result: TaskResult): [string, string | undefined][] {

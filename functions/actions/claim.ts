@@ -16,7 +16,7 @@ import { noteDrained } from "./drain.ts";
 import { newLeaseId } from "./lease-id.ts";
 import { toLeases } from "./lease-view.ts";
 import { runningRoom } from "./metering.ts";
-import { ownQueue, queuesOf } from "./queue.ts";
+import { ownQueue, queuesOf, takesJobsOf } from "./queue.ts";
 import { isDraining } from "./sightings.ts";
 import { slicesOf } from "./view.ts";
 import { lookUntil } from "./waiting.ts";
@@ -111,6 +111,7 @@ async function claimNamed(world: World, worker: WorkerRecord, want: Want & { job
   if (job.phase === "uploading" || job.phase === "releasing") {
     throw new RendtError("not_released", `job ${job.id} is not released yet: its inputs are not all there`);
   }
+  if (!takesJobsOf(worker, job.owner)) throw new RendtError("not_available", unwanted(worker.id, job.owner));
   const unfit = [...misfits(job.class, worker), ...(isDraining(worker) ? ["it is draining"] : [])];
   if (unfit.length > 0)
     throw new RendtError("not_available", `worker ${worker.id} can't take job ${job.id}: ${unfit.join("; ")}`);
@@ -131,6 +132,9 @@ async function claimNamed(world: World, worker: WorkerRecord, want: Want & { job
   });
 }
 
+const unwanted = (worker: string, account: string): string =>
+  `the owner of worker ${worker} takes no jobs of account ${account}`;
+
 /** Leases of one slice, or none when nothing in it can be had any more. */
 async function claimFrom(
   world: World,
@@ -146,19 +150,22 @@ async function claimFrom(
     const header = key.number === undefined ? undefined : (await world.store.get("job", [key.job]))[0];
     const most = header && (await world.specs.mostItems(header));
     const taskMs = world.pace.get(key.job);
-    const applied = await applyToSlice<"claim">(world, key, async ({ slice }) => ({
-      kind: "claim",
-      worker: worker.id,
-      leases,
-      sharers: slots,
-      alone,
-      ...(header && { elsewhere: tasksElsewhere(header) }),
-      ...(taskMs !== undefined && { taskMs }),
-      ...(most !== undefined && { most }),
-      ...(want.holdMs !== undefined && { holdMs: want.holdMs }),
-      ...(want.job !== undefined && { named: true }),
-      ...(await boundsOf(world, slice.owner, { leases, most })),
-    }));
+    const applied = await applyToSlice<"claim">(world, key, async ({ slice: { owner } }) => {
+      if (!takesJobsOf(worker, owner)) throw new RendtError("not_available", unwanted(worker.id, owner));
+      return {
+        kind: "claim",
+        worker: worker.id,
+        leases,
+        sharers: slots,
+        alone,
+        ...(header && { elsewhere: tasksElsewhere(header) }),
+        ...(taskMs !== undefined && { taskMs }),
+        ...(most !== undefined && { most }),
+        ...(want.holdMs !== undefined && { holdMs: want.holdMs }),
+        ...(want.job !== undefined && { named: true }),
+        ...(await boundsOf(world, owner, { leases, most })),
+      };
+    });
     const job = applied?.job ?? header;
     if (want.search && !applied?.answer.avoided && !applied?.answer.leases.length) want.search.stale = true;
     return applied && job ? await toLeases(world, { slice: applied.slice, job }, applied.answer.leases) : [];
@@ -171,7 +178,7 @@ async function claimFrom(
   }
 }
 
-/** Reasons to look at the next slice: somebody was faster, or the owner has as many tasks running as a quota allows. */
+/** Reasons to look at the next slice: somebody was faster, the machine is not for this account, or the owner has as many tasks running as a quota allows. */
 const PASSED_BY: ReadonlySet<string> = new Set(["not_available", "conflict", "quota_exceeded"]);
 
 /** Where the owner has a quota of running tasks: no more leases, and no longer ones, than there is room for. The commit makes sure. */

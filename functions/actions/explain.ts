@@ -3,7 +3,7 @@ import { misfits } from "../domain/match.ts";
 import type { Job, Slice, WorkerRecord } from "../domain/records.ts";
 import type { Call } from "./call.ts";
 import { ownJob } from "./own-job.ts";
-import { queuesOf } from "./queue.ts";
+import { queuesOf, takesJobsOf } from "./queue.ts";
 import { isDraining } from "./sightings.ts";
 import { slicesOf, viewJob } from "./view.ts";
 
@@ -38,8 +38,11 @@ function against(
 ): string[] {
   const reasons: string[] = [];
   if (!queuesOf(worker).includes(job.queue)) {
-    reasons.push(`does not read queue ${job.queue}: its sandbox level is ${worker.sandbox}`);
+    const isLeftOut = queuesOf({ ...worker, takes: undefined }).includes(job.queue);
+    const why = isLeftOut ? "its owner takes no jobs of it" : `its sandbox level is ${worker.sandbox}`;
+    reasons.push(`does not read queue ${job.queue}: ${why}`);
   }
+  if (!takesJobsOf(worker, job.owner)) reasons.push(`its owner takes no jobs of account ${job.owner}`);
   reasons.push(...misfits(job.class, worker));
   if (isDraining(worker)) reasons.push(`is draining: it takes nothing new until \`rendt worker resume ${worker.id}\``);
   const silent = now - worker.lastSeenAt;

@@ -22,6 +22,7 @@ export async function toLeases(
         id: lease,
         job: slice.job,
         round: slice.round,
+        owner: slice.owner,
         ...terms,
         spec,
         ...(items && { items }),

@@ -17,8 +17,16 @@ export function queueOf(account: string, { queue }: Pick<JobSpec, "queue">): str
   throw new RendtError("bad_request", `there is no queue '${queue}' for account ${account}: use ${own} or ${PUBLIC}`);
 }
 
-/** The queues that a worker reads, its own account's first; a token with scopes reads no others than those name. */
-export function queuesOf(worker: Pick<WorkerRecord, "account" | "sandbox">, scopes?: Scopes): string[] {
-  const all = worker.sandbox === "strict" ? [ownQueue(worker.account), PUBLIC] : [ownQueue(worker.account)];
+/** The queues that a worker reads, its own account's first; a token with scopes, and the machine's owner, may leave some out. */
+export function queuesOf(worker: Pick<WorkerRecord, "account" | "sandbox" | "takes">, scopes?: Scopes): string[] {
+  const wanted = worker.takes?.queues ?? ["own", "public"];
+  const all = [
+    ...(wanted.includes("own") ? [ownQueue(worker.account)] : []),
+    ...(wanted.includes("public") && worker.sandbox === "strict" ? [PUBLIC] : []),
+  ];
   return all.filter((queue) => scopes?.queues?.includes(queue) ?? true);
 }
+
+/** Whether the owner of the machine wants jobs of this account. */
+export const takesJobsOf = ({ takes }: Pick<WorkerRecord, "takes">, account: string): boolean =>
+  takes?.accounts?.includes(account) ?? true;

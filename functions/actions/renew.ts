@@ -8,7 +8,7 @@ import { isDraining } from "./sightings.ts";
 import { lookUntil } from "./waiting.ts";
 
 type Item = AnswerOf<"renew">["items"][number];
-type By = { lease: string; worker: string; delivering: boolean };
+type By = { lease: string; worker: string; delivering: boolean; paused: boolean };
 
 const MAX_UNDER_WAY = 64;
 
@@ -20,9 +20,10 @@ export async function renew(call: Call, request: ParsedRequestOf<"renew">): Prom
   let draining = isDraining(await world.sightings.see({ ...asker, draining: request.draining }, world.clock()));
   const isOrder = () => request.draining !== undefined && request.draining !== draining;
   const delivering = new Set(request.delivering);
+  const paused = new Set(request.paused);
   const ask = (act: (world: World, by: By) => Promise<Item>) =>
     mapAtMost(MAX_UNDER_WAY, request.leases, (lease) =>
-      act(world, { lease, worker, delivering: delivering.has(lease) }),
+      act(world, { lease, worker, delivering: delivering.has(lease), paused: paused.has(lease) }),
     );
 
   let items = await ask(request.renew ? renewOne : listenTo);

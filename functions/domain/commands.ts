@@ -31,7 +31,7 @@ export type Claim = {
   counted?: boolean;
 };
 
-export type Renew = { kind: "renew"; worker: string; lease: string; delivering?: boolean };
+export type Renew = { kind: "renew"; worker: string; lease: string; delivering?: boolean; paused?: boolean };
 
 /** What became of the tasks from `from` on, a verdict each; `doc` holds their TaskResult[], the first of position `docFrom`. */
 export type Finish = {

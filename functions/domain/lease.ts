@@ -138,12 +138,13 @@ function prolonged(slice: Slice, lease: LiveLease, command: Renew, now: number):
 }
 
 function renewed(lease: LiveLease, command: Renew, now: number): LiveLease {
-  const { renewFirst: _, ...rest } = lease;
+  const { renewFirst: _, paused: __, ...rest } = lease;
   return {
     ...rest,
     expiresAt: Math.max(expiryOf(lease, now), now + RENEWAL_MS),
     renewed: true,
     phase: command.delivering ? "delivering" : "executing",
+    ...(command.paused && { paused: true }),
   };
 }
 

@@ -14,6 +14,8 @@ export function explain(seen: Seen): string | undefined {
       return waits(seen);
     case "available":
       return queues(seen);
+    case "executing":
+      return stands(seen);
     case "failed":
       return fails(seen);
     case "cancelled":
@@ -38,6 +40,15 @@ function queues({ slices }: Seen): string {
   if (crashes > 0) return `waiting for a worker, after ${times(crashes, "worker")} vanished while running it`;
   const tries = Math.max(0, ...ranges.map((range) => range.tries));
   return tries > 0 ? `waiting for a worker, after try ${tries} failed` : "waiting for a worker";
+}
+
+/** A task that does not go on has to say so. */
+function stands({ job, slices }: Seen): string | undefined {
+  const leases = slices.flatMap((slice) => Object.values(slice.leases));
+  const paused = leases.filter((lease) => lease.paused);
+  if (paused.length === 0) return undefined;
+  const why = "paused by the machine's owner";
+  return job.count === 1 ? why : `${paused.length} of ${leases.length} running parts are ${why}`;
 }
 
 function fails({ job, slices, tasks, result }: Seen): string {

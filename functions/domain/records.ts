@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { quotas, role, scopes } from "../../contract/account.ts";
-import { measured } from "../../contract/worker.ts";
+import { measured, takes } from "../../contract/worker.ts";
 
 /**
  * The records that the store keeps, as lifecycle.md defines them. Positions, not indexes: a task's position p counts from 0, its
@@ -43,6 +43,8 @@ export const liveLease = z.lazy(() =>
     expiresAt: ms,
     renewed: z.boolean(),
     phase: z.enum(["executing", "delivering"]),
+    /** Its tasks stand still, because the owner of the machine needs it. */
+    paused: z.boolean().optional(),
     /** Its tasks stand in their account's counter of running tasks. */
     counted: z.boolean().optional(),
     /** The longer first span that the claim asked for. */
@@ -232,6 +234,7 @@ export const worker = z.lazy(() =>
     cpus: z.int(),
     memoryBytes: z.int(),
     diskBytes: z.int().optional(),
+    takes: takes.optional(),
     ...measured,
     registeredAt: ms,
     lastSeenAt: ms,

@@ -74,8 +74,8 @@ function ofOpen({ executing, delivering, available }: TaskCounts): JobStatus {
 
 function runningOf(slices: readonly Slice[]): JobView["running"] {
   const leases = slices.flatMap((slice) => Object.entries(slice.leases));
-  const running = leases.map(([lease, { from, upTo, worker, phase, tries, expiresAt }]) => {
-    return { lease, from, upTo, worker, phase, try: tries + 1, expiresAt };
+  const running = leases.map(([lease, { from, upTo, worker, phase, paused, tries, expiresAt }]) => {
+    return { lease, from, upTo, worker, phase, ...(paused && { paused }), try: tries + 1, expiresAt };
   });
   return running.sort((a, b) => a.from - b.from);
 }

@@ -91,6 +91,44 @@ describe("claim", () => {
     expect(await view(id)).toMatchObject({ status: "finished", owner: "main" });
   });
 
+  it("takes only jobs that the machine's owner wants: of these queues, of these accounts", async () => {
+    const open = await createJob(world.submitter, { ...TRUE, queue: "public" });
+    const stranger = await world.as("other", "worker");
+    const strict = { ...machine("w00000000000c"), sandbox: "strict" as const };
+    const claims = async (takes: object) => {
+      await stranger.register({ ...strict, takes });
+      return (await stranger.claim({ worker: strict.id, leases: 1 })).leases.map(({ job, owner }) => ({ job, owner }));
+    };
+    expect(await claims({ queues: ["own"] })).toEqual([]);
+    expect(await claims({ accounts: ["third"] })).toEqual([]);
+    await expect(stranger.claim({ worker: strict.id, leases: 1, job: open })).rejects.toMatchObject({
+      code: "not_available",
+      message: expect.stringContaining("takes no jobs of account main"),
+    });
+    expect(await claims({ queues: ["public"], accounts: ["main"] })).toEqual([{ job: open, owner: "main" }]);
+
+    const own = await createJob(world.submitter, TRUE);
+    await world.worker.register({ ...machine(), takes: { queues: ["public"] } });
+    const { workers } = await world.submitter.explain({ id: own });
+    expect(workers).toContainEqual(
+      expect.objectContaining({ id: WORKER, reasons: ["does not read queue @main: its owner takes no jobs of it"] }),
+    );
+  });
+
+  it("that stands still says so to the submitter, until it goes on", async () => {
+    const id = await createJob(world.submitter, TRUE);
+    const { leases } = await world.worker.claim({ worker: WORKER, leases: 1 });
+    const own = leases[0]?.id ?? "";
+    await world.worker.renew({ worker: WORKER, leases: [own], paused: [own] });
+    expect(await view(id)).toMatchObject({
+      status: "executing",
+      reason: "paused by the machine's owner",
+      running: [{ paused: true }],
+    });
+    await world.worker.renew({ worker: WORKER, leases: [own] });
+    expect((await view(id)).reason).toBeUndefined();
+  });
+
   it("by name tells why that job can't be had", async () => {
     const entry = { kind: "file" as const, path: "f", size: 1, sha256: "0".repeat(64), mode: 0o644 };
     const early = await createJob(world.submitter, { ...TRUE, inputs: { manifest: { entries: [entry] } } });
