@@ -3,7 +3,7 @@ import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { FunctionUrlAuthType, type Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
-import { INPUTS, OUTPUTS } from "../functions/blobs/keys.ts";
+import { BUILDS, INPUTS, OUTPUTS } from "../functions/blobs/keys.ts";
 import { Lambda } from "./lambda.ts";
 
 type Props = { table: TableV2; bucket: Bucket; reservedConcurrency?: number | undefined };
@@ -22,7 +22,7 @@ export class ApiFunction extends Construct {
       description: "Rendt: the HTTP API",
       timeout: Duration.seconds(10),
     });
-    const prefixes = [INPUTS, OUTPUTS];
+    const prefixes = [INPUTS, OUTPUTS, BUILDS];
     // It signs grants, so it must be allowed what they allow. No ListBucket: S3 then answers 403 for what is missing.
     api.allowObjects(["s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts"], { bucket, prefixes });
     api.allow(["s3:ListBucketMultipartUploads"], [bucket.bucketArn], {

@@ -130,6 +130,11 @@ export const ERRORS = {
     retryable: true,
     hint: "the bytes differ from the grant's size or SHA-256: the file changed or was cut, send it again",
   },
+  build_refused: {
+    status: 409,
+    retryable: false,
+    hint: "publish a build that is newer than the last one, speaks the server's protocol and is signed by the operator's key: docs/worker.md",
+  },
   upgrade_needed: { status: 426, retryable: false, hint: "install the version of rendt that the server names" },
   rate_limited: { status: 429, retryable: true, hint: "wait as long as Retry-After says" },
   internal: { status: 500, retryable: true, hint: "try again; if it stays, give the operator the request id" },

@@ -57,6 +57,9 @@ export const PART_BYTES = 32 * 1024 * 1024;
 export const MAX_PARTS = 10_000;
 export const MAX_BLOB_BYTES = MAX_PARTS * 512 * 1024 * 1024;
 
+/** A worker's build is one file of JavaScript, and is read into memory to be verified. */
+export const MAX_BUILD_BYTES = 16 * 1024 * 1024;
+
 /** How long a grant is good: long enough for one transfer to start, short because nothing can take it back. */
 export const GRANT_MS = 30 * 60_000;
 

@@ -23,6 +23,7 @@ import {
   tokenView,
   whoamiAnswer,
 } from "./account.ts";
+import { latestBuildAnswer, publishAnswer, publishRequest } from "./build.ts";
 import type { ErrorCode } from "./errors.ts";
 import { completeUploadRequest, grantsAnswer, grantsRequest } from "./grant.ts";
 import {
@@ -373,6 +374,27 @@ export const OPERATIONS = {
     request: none,
     answer: z.lazy(() => z.looseObject({ id: z.string() })),
     errors: ["not_found"],
+    repeatable: true,
+  },
+
+  publish: {
+    method: "POST",
+    path: "/v1/builds",
+    roles: admins,
+    summary: "Offer a signed build to the workers of this server",
+    request: publishRequest,
+    answer: publishAnswer,
+    errors: ["build_refused"],
+    repeatable: true,
+  },
+  latestBuild: {
+    method: "GET",
+    path: "/v1/builds/latest",
+    roles: ["worker", "admin"],
+    summary: "Tell which build is offered to workers; programs of other protocols may ask, too",
+    request: none,
+    answer: latestBuildAnswer,
+    errors: [],
     repeatable: true,
   },
 

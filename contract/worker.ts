@@ -56,6 +56,9 @@ export const registerRequest = z.lazy(() =>
   }),
 );
 export type WorkerInfo = z.infer<typeof registerRequest>;
+/** SHA-256 of the build that is offered to workers; `latestBuild` tells more. */
+const offered = z.string().optional();
+
 export const registerAnswer = z.lazy(() =>
   z.looseObject({
     id: z.string(),
@@ -64,6 +67,7 @@ export const registerAnswer = z.lazy(() =>
     renewEveryMs: z.int(),
     /** Results of a lease that goes on may wait this long for each other: where each call is paid for, a minute. */
     gatherMs: z.int().optional(),
+    build: offered,
   }),
 );
 
@@ -152,7 +156,9 @@ export const claimRequest = z.lazy(() =>
   }),
 );
 /** `draining`: nothing is to be had before the worker is resumed; what it only holds it is to give back. */
-export const claimAnswer = z.lazy(() => z.looseObject({ leases: z.array(lease), retryAfterMs: z.int(), draining }));
+export const claimAnswer = z.lazy(() =>
+  z.looseObject({ leases: z.array(lease), retryAfterMs: z.int(), draining, build: offered }),
+);
 
 const leaseIds = z.array(z.string()).max(1024);
 
@@ -187,6 +193,7 @@ export const renewAnswer = z.lazy(() =>
     ),
     retryAfterMs: z.int(),
     draining,
+    build: offered,
   }),
 );
 

@@ -93,9 +93,10 @@ export function createApp(world: World): Hono {
     }
   }
 
-  /** A program of another protocol version may end what it runs; a missing header means the version of this server. */
+  /** A program of another protocol version may end what it runs, and ask for one of this; a missing header means the version of this server. */
   function isOutdated(name: OperationName, header: string | null): boolean {
-    if (header === null || header === String(PROTOCOL_VERSION) || name === "health") return false;
+    if (header === null || header === String(PROTOCOL_VERSION) || name === "health" || name === "latestBuild")
+      return false;
     if (ENDS_WORK.has(name)) return true;
     const message = `this server is rendt ${world.version} and speaks protocol ${PROTOCOL_VERSION}, not '${header}'`;
     throw new RendtError("upgrade_needed", message, {

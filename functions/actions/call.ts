@@ -1,6 +1,7 @@
 import type { Principal, Quotas } from "../../contract/account.ts";
 import type { Deps } from "../deps.ts";
 import type { TokenRecord } from "../domain/records.ts";
+import { type Builds, createBuilds } from "./builds.ts";
 import { createGuesses, type Guesses } from "./guesses.ts";
 import { createSightings, type Sightings } from "./sightings.ts";
 import { createSpecs, type Specs } from "./spec.ts";
@@ -19,6 +20,7 @@ export type World = Deps & {
   tokens: Map<string, { token: TokenRecord; until: number }>;
   /** Quotas of accounts, likewise. */
   quotas: Map<string, { quotas: Quotas; readAt: number }>;
+  builds: Builds;
   /** Wrong enrolment codes that came lately. */
   guesses: Guesses;
 };
@@ -32,6 +34,7 @@ export const createWorld = (deps: Deps): World => ({
   told: new Set(),
   tokens: new Map(),
   quotas: new Map(),
+  builds: createBuilds(deps.store),
   guesses: createGuesses(),
 });
 

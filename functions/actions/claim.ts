@@ -54,7 +54,8 @@ export async function claim(call: Call, request: ParsedRequestOf<"claim">): Prom
     const enough = isNews || leases.length > 0 || (request.leases === 0 && !draining);
     return { value: { leases, draining }, enough };
   });
-  return { ...value, retryAfterMs: enough ? 0 : restMs(world, request.idleMs) };
+  const build = await world.builds.offered(world.clock());
+  return { ...value, build, retryAfterMs: enough ? 0 : restMs(world, request.idleMs) };
 }
 
 /**

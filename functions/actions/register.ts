@@ -41,6 +41,7 @@ export async function register(
     account: who.account,
     serverTime: now,
     renewEveryMs: RENEW_EVERY_MS,
+    build: await world.builds.offered(now),
     ...(gatherMs !== undefined && { gatherMs }),
   };
 }

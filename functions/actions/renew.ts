@@ -37,7 +37,8 @@ export async function renew(call: Call, request: ParsedRequestOf<"renew">): Prom
     items = found.value;
   }
   for (const item of items) tell(world, item);
-  return { items, retryAfterMs: isHeld ? 0 : RENEW_EVERY_MS, draining };
+  const build = await world.builds.offered(world.clock());
+  return { items, build, retryAfterMs: isHeld ? 0 : RENEW_EVERY_MS, draining };
 }
 
 async function renewOne(world: World, by: By): Promise<Item> {

@@ -1,6 +1,8 @@
 /** Where all inputs lie, and all outputs and logs. */
 export const INPUTS = "blob/";
 export const OUTPUTS = "out/";
+/** Builds of the worker; they are small, few, and kept. */
+export const BUILDS = "build/";
 
 /** Inputs are shared by the jobs of one owner in one month, so that removal by month is safe (design.md §5). */
 export function inputKey(owner: string, month: string, sha256: string): string {
@@ -11,6 +13,8 @@ export function inputKey(owner: string, month: string, sha256: string): string {
 export function outputKey(place: { job: string; index: number; lease: string }, sha256: string): string {
   return `${OUTPUTS}${place.job}/${place.index}/${place.lease}/${sha256}`;
 }
+
+export const buildKey = (sha256: string): string => `${BUILDS}${sha256}`;
 
 export const outputPrefix = (job: string): string => `${OUTPUTS}${job}/`;
 

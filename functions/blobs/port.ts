@@ -3,7 +3,8 @@ import type { BlobRef } from "../../contract/manifest.ts";
 
 /**
  * Where bytes lie. Keys are made by the server only (functions/blobs/keys.ts) and end in the SHA-256 of what they name:
- * inputs `blob/<owner>/<yyyymm>/<sha256>`, outputs and logs `out/<job>/<index>/<lease>/<sha256>`. An object is there whole, verified
+ * inputs `blob/<owner>/<yyyymm>/<sha256>`, outputs and logs `out/<job>/<index>/<lease>/<sha256>`, builds
+ * of the worker `build/<sha256>`. An object is there whole, verified
  * and durable, or not at all; it never changes.
  */
 export type Blobs = {

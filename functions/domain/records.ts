@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { quotas, role, scopes } from "../../contract/account.ts";
+import { buildOffer } from "../../contract/build.ts";
 import { measured, takes } from "../../contract/worker.ts";
 
 /**
@@ -326,6 +327,11 @@ export const sweepState = z.lazy(() =>
 );
 export type SweepState = z.infer<typeof sweepState>;
 
+/** The build that is offered to workers: there is one at a time, whose id is `worker`. */
+export const publishedBuild = z.lazy(() =>
+  z.strictObject({ v: z.literal(1), id: z.literal("worker"), version, offer: buildOffer, sha256: z.string(), at: ms }),
+);
+
 /** What this server alone knows, where it has no file to keep it in: the cloud's Lambdas share it through the store. */
 export const secret = z.lazy(() =>
   z.strictObject({ v: z.literal(1), id: z.literal("secret"), version, hex: z.string() }),
@@ -343,6 +349,7 @@ export const RECORDS = {
   audit,
   sweep: sweepState,
   secret,
+  build: publishedBuild,
 } as const;
 export type Kind = keyof typeof RECORDS;
 export type RecordOf<K extends Kind> = z.infer<(typeof RECORDS)[K]>;

@@ -1,11 +1,21 @@
 import { available } from "../actions/available.ts";
 import { drainWorker, resumeWorker } from "../actions/drain.ts";
+import { latestBuild } from "../actions/latest-build.ts";
+import { publish } from "../actions/publish.ts";
 import { register } from "../actions/register.ts";
 import { listWorkers, removeWorker, showWorker } from "../actions/workers.ts";
 import type { Handlers } from "./handler.ts";
 
 export const workerHandlers: Handlers<
-  "register" | "available" | "listWorkers" | "showWorker" | "drainWorker" | "resumeWorker" | "removeWorker"
+  | "register"
+  | "available"
+  | "listWorkers"
+  | "showWorker"
+  | "drainWorker"
+  | "resumeWorker"
+  | "removeWorker"
+  | "publish"
+  | "latestBuild"
 > = {
   register,
   available,
@@ -14,4 +24,6 @@ export const workerHandlers: Handlers<
   drainWorker,
   resumeWorker,
   removeWorker,
+  publish,
+  latestBuild,
 };

@@ -37,6 +37,7 @@ export function placesOf({ kind, put }: Put): Places {
       return { owner: ownerPlace(put.account, put.at, put.id) };
     case "sweep":
     case "secret":
+    case "build":
       return {};
   }
 }

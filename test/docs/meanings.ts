@@ -41,6 +41,7 @@ export const MEANINGS: Record<ErrorCode, string> = {
   conflict: "others changed the same record all the time",
   body_too_large: "the request's body is longer than any may be",
   wrong_content: "bytes that arrived are not those that were announced",
+  build_refused: "a build of the worker is not what may be published or installed: the message says why",
   upgrade_needed: "the program speaks another version of the protocol",
   rate_limited: "too many requests; something before the server may say so too",
   internal: "the server failed in a way that nobody foresaw; its log names the cause under the request id",

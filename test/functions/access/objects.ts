@@ -42,6 +42,7 @@ export const ATTEMPTS: { [N in OperationName]: Row<N> } = {
   health: "no objects",
   whoami: "no objects",
   enroll: "no objects",
+  latestBuild: "no objects",
 
   create: ({ job }) => ({ request: { jobs: [{ id: job, spec: { command: ["true"] } }] }, ...itemsRefused("id_taken") }),
   release: ({ waiting }) => ({ request: { id: waiting }, ...refused("not_found") }),
@@ -89,6 +90,7 @@ export const ATTEMPTS: { [N in OperationName]: Row<N> } = {
   revokeToken: ({ token }) => ({ request: { token }, ...refused("not_found") }),
   rotateToken: ({ token }) => ({ request: { token }, ...refused("not_found") }),
 
+  publish: "admins only",
   createAccount: "admins only",
   listAccounts: "admins only",
   changeAccount: "admins only",
