@@ -328,7 +328,7 @@ export const getAnswer = z.lazy(() =>
 export const listRequest = z.lazy(() =>
   z.strictObject({
     status: jobStatus.optional(),
-    name: z.string().optional(),
+    name: z.string().max(MAX_NAME_LENGTH).optional(),
     limit: z.coerce.number().int().min(1).max(MAX_LIST_ITEMS).default(50),
     cursor: z.string().optional(),
     all: z.stringbool().optional(),

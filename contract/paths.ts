@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { readGlob } from "./glob.ts";
 import { MAX_PATH_BYTES, MAX_PATH_SEGMENT_BYTES } from "./limits.ts";
 
 const encoder = new TextEncoder();
@@ -29,6 +30,7 @@ export function explainBadGlob(glob: string): string | undefined {
   if (glob === "") return `the glob is empty: ${from}`;
   if (glob.startsWith("/")) return `${JSON.stringify(glob)} is absolute: ${from}`;
   if (glob.split("/").includes("..")) return `${JSON.stringify(glob)} holds '..': ${from}`;
+  if (!readGlob(glob)) return `${JSON.stringify(glob)} has braces for too many alternatives`;
   return undefined;
 }
 

@@ -1,8 +1,8 @@
 import type { Stats } from "node:fs";
 import { lstat, realpath, stat } from "node:fs/promises";
 import { basename, isAbsolute, join, relative, resolve, sep } from "node:path";
-import picomatch from "picomatch";
 import { RendtError } from "../contract/errors.ts";
+import { isGlob, readGlob, splitBase } from "../contract/glob.ts";
 import { asDiskError, errnoOf } from "./disk-error.ts";
 import { createIgnoreRules } from "./ignore-rules.ts";
 import { fileItem, folderMode, type TreeItem } from "./tree-item.ts";
@@ -68,7 +68,7 @@ async function* itemsOf(input: Input, options: CollectOptions): AsyncGenerator<T
   const place = resolve(options.cwd, input.path);
   const stats = await statOf(place);
   if (stats) yield* itemsAt({ place, stats, to: destination(input, place, options.cwd) }, options);
-  else if (picomatch.scan(input.path).isGlob) yield* itemsMatching(input, options);
+  else if (isGlob(input.path)) yield* itemsMatching(input, options);
   else if (await exists(place))
     throw new RendtError("no_such_file", `can't send ${JSON.stringify(input.path)}: it is a link that leads nowhere`);
   else throw noMatch(input);
@@ -108,20 +108,20 @@ async function* walkWithRules(folder: Folder, options: CollectOptions): AsyncGen
 }
 
 async function* itemsMatching(input: Input, options: CollectOptions): AsyncGenerator<TreeItem> {
-  const { base, glob } = picomatch.scan(input.path);
+  const { base, glob } = splitBase(input.path);
   const place = resolve(options.cwd, base);
   const stats = await statOf(place);
   if (!stats?.isDirectory()) throw noMatch(input);
-  const matches = picomatch(glob, { nonegate: true });
-  const depth = /\*\*|[{(]/.test(glob) ? Number.POSITIVE_INFINITY : glob.split("/").length;
+  const wanted = readGlob(glob);
+  if (!wanted) throw new RendtError("bad_path", `the braces of ${JSON.stringify(input.path)} stand for too many paths`);
   // The walk goes depth first, so the folder that matched last is the only one whose content can come now.
   let whole: string | undefined;
   const isIn = (path: string) => whole !== undefined && path.startsWith(`${whole}/`);
   const skips = (path: string, kind: "dir" | "other") => {
     if (isIn(path)) return false;
-    const matched = matches(path);
+    const matched = wanted.matches(path);
     if (kind === "dir" && matched) whole = path;
-    return !matched && (kind === "other" || path.split("/").length >= depth);
+    return !matched && (kind === "other" || !wanted.mayLieIn(path));
   };
   const prefix = input.as === undefined ? (insideOf(options.cwd, place) ?? "") : trimmed(input.as);
   let count = 0;

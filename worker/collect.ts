@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { Stats } from "node:fs";
 import { chmod, lstat, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
-import picomatch from "picomatch";
+import { type Glob, readGlob } from "../contract/glob.ts";
 import type { Manifest } from "../contract/manifest.ts";
 import { explainBadLink, explainBadPath } from "../contract/paths.ts";
 import { hashFile } from "../files/hash-file.ts";
@@ -19,14 +19,14 @@ type Job = {
   uid: number | undefined;
 };
 
-type Glob = { text: string; matches: (path: string) => boolean; mayLieIn: (folder: string) => boolean; found: boolean };
+type OpenGlob = Glob & { text: string; found: boolean };
 
 /**
  * Collects the outputs of a task that has ended with all its processes. A folder that matches returns whole, empty folders included. Links
  * that lead out of the working folder, sockets, FIFOs, devices, foreign hard links, and names that can't travel are left out and told.
  */
 export async function collectOutputs(folder: string, job: Job): Promise<Collected> {
-  const globs = job.globs.map(readGlob);
+  const globs = job.globs.map(openGlob);
   const problems: string[] = [];
   const inputs = new Map(job.inputs?.entries.map((entry) => [entry.path, entry]) ?? []);
   const items: TreeItem[] = [];
@@ -94,21 +94,11 @@ export async function collectOutputs(folder: string, job: Job): Promise<Collecte
   }
 }
 
-function readGlob(text: string): Glob {
+function openGlob(text: string): OpenGlob {
   // `./out/` means `out`, and `.` the working folder itself.
   const plain = text.replace(/^(\.\/+)+(?=.)/, "").replace(/(?<=.)\/+$/, "");
-  const { base, glob } = picomatch.scan(plain);
-  const start = glob === "" ? plain : base;
-  const depth = /\*\*|[{(]/.test(glob) ? Number.POSITIVE_INFINITY : plain.split("/").length;
-  return {
-    text,
-    matches: plain === "." ? (path) => path === "." : picomatch(plain, { nonegate: true }),
-    found: plain === ".",
-    mayLieIn(folder) {
-      const onTheWay = start === "" || `${start}/`.startsWith(`${folder}/`) || folder.startsWith(`${start}/`);
-      return onTheWay && folder.split("/").length < depth;
-    },
-  };
+  const nothing: Glob = { matches: () => false, mayLieIn: () => false };
+  return { text, ...(readGlob(plain) ?? nothing), found: plain === "." };
 }
 
 /** The job may have closed its own files to itself; a worker that is root reads them anyway. */

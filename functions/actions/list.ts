@@ -1,4 +1,5 @@
 import { RendtError } from "../../contract/errors.ts";
+import { readTextGlob } from "../../contract/glob.ts";
 import type { JobView } from "../../contract/job.ts";
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
 import type { Job } from "../domain/records.ts";
@@ -16,7 +17,7 @@ export async function list({ world, who }: Call, request: ParsedRequestOf<"list"
     throw new RendtError("wrong_role", `'all' needs a token of the role admin; this one is of the role ${who.role}`);
   }
   const account = request.all ? undefined : who.account;
-  const isNamed = request.name === undefined ? () => true : matcher(request.name);
+  const isNamed = request.name === undefined ? () => true : readTextGlob(request.name);
   const items: JobView[] = [];
   let cursor = request.cursor;
   let lookedAt = 0;
@@ -33,14 +34,4 @@ export async function list({ world, who }: Call, request: ParsedRequestOf<"list"
     cursor = page.next;
   } while (cursor !== undefined && items.length < request.limit && lookedAt < MAX_LOOKED_AT);
   return { items, ...(cursor !== undefined && { next: cursor }) };
-}
-
-/** A glob of names: `*` is any text, `?` any character. */
-function matcher(glob: string): (name: string) => boolean {
-  const pattern = glob
-    .replaceAll(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll(/\*+/g, ".*")
-    .replaceAll("?", ".");
-  const whole = new RegExp(`^${pattern}$`, "su");
-  return (name) => whole.test(name);
 }
