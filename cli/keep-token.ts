@@ -1,7 +1,7 @@
 import type { Role } from "../contract/account.ts";
 import { RendtError } from "../contract/errors.ts";
 import { isLoopback } from "../contract/loopback.ts";
-import { currentProfile, foldersOf, readProfile, useProfile, writeProfile } from "../sdk/profile.ts";
+import { currentProfile, foldersOf, noSuchProfile, readProfile, useProfile, writeProfile } from "../sdk/profile.ts";
 import type { Call } from "./command.ts";
 
 type Kept = { url: string; tokens: Partial<Record<Role, string>>; fingerprint?: string | undefined };
@@ -22,6 +22,26 @@ export function keepTokens(call: Call, { url, tokens, fingerprint }: Kept): stri
   writeProfile(folders, name, { ...same, ...pin, url, tokens: { ...same?.tokens, ...tokens } });
   useProfile(folders, name);
   return name;
+}
+
+type Keeper = { read(): string | undefined; write(token: string): void };
+
+/**
+ * Where the worker's token of a profile lies; undefined when the token that is used is not the profile's: one of the environment is
+ * somebody else's to keep.
+ */
+export function workerTokenKeeper(call: Call, token: string): Keeper | undefined {
+  const folders = foldersOf(call.environment);
+  const name = profileName(call);
+  if (readProfile(folders, name)?.tokens.worker !== token) return undefined;
+  return {
+    read: () => readProfile(folders, name)?.tokens.worker,
+    write(worker) {
+      const saved = readProfile(folders, name);
+      if (!saved) throw noSuchProfile(folders, name);
+      writeProfile(folders, name, { ...saved, tokens: { ...saved.tokens, worker } });
+    },
+  };
 }
 
 /** A token or a code that is sent over plain HTTP is everybody's on that network. */

@@ -1,5 +1,13 @@
 import * as z from "zod";
-import { DEFAULT_TOKEN_MS, MAX_CODE_MS, MAX_CODE_USES, MAX_LINK_MS, MAX_LIST_ITEMS, MAX_TOKEN_MS } from "./limits.ts";
+import {
+  DEFAULT_TOKEN_MS,
+  MAX_CODE_MS,
+  MAX_CODE_USES,
+  MAX_LINK_MS,
+  MAX_LIST_ITEMS,
+  MAX_TOKEN_MS,
+  ROTATE_OVERLAP_MS,
+} from "./limits.ts";
 
 export const role = z.enum(["admin", "submitter", "worker"]);
 export type Role = z.infer<typeof role>;
@@ -48,6 +56,7 @@ export type Principal = {
   role: Role;
   token: string;
   scopes?: Scopes;
+  createdAt?: number;
   expiresAt?: number | undefined;
   job?: string;
 };
@@ -58,6 +67,7 @@ export const whoamiAnswer = z.lazy(() =>
     role,
     token: z.string(),
     scopes: z.looseObject(scopes.unwrap().shape).optional(),
+    createdAt: z.int().optional(),
     expiresAt: z.int().optional(),
   }),
 );
@@ -131,11 +141,7 @@ export const rotateTokenRequest = z.lazy(() =>
   z.strictObject({
     token: tokenId,
     expiresInMs,
-    overlapMs: z
-      .int()
-      .min(0)
-      .max(30 * 86_400_000)
-      .default(3_600_000),
+    overlapMs: z.int().min(0).max(ROTATE_OVERLAP_MS).default(3_600_000),
   }),
 );
 

@@ -66,6 +66,10 @@ export const GRANT_MS = 30 * 60_000;
 /** How long a token is good that somebody made; only the first ones of a server have no end. */
 export const DEFAULT_TOKEN_MS = 90 * 86_400_000;
 export const MAX_TOKEN_MS = 3650 * 86_400_000;
+/** For how long a token may go on beside its successor. */
+export const ROTATE_OVERLAP_MS = 30 * 86_400_000;
+/** Workers renew their tokens, but none that was made for less than this. */
+export const MIN_ROTATED_MS = 30 * 86_400_000;
 /** Enrolment codes are read out and typed: they are good for minutes. */
 export const MAX_CODE_MS = 10 * 60_000;
 export const MAX_CODE_USES = 1000;

@@ -42,11 +42,11 @@ export function createAuth(
       await noteUse(token, now);
     }
     if (!isTextOf(known.token, text)) throw unknown();
-    const { account, role, scopes, expiresAt, revokedAt } = known.token;
+    const { account, role, scopes, createdAt, expiresAt, revokedAt } = known.token;
     if (expiresAt !== undefined && expiresAt <= now) {
       throw new RendtError("token_expired", `token ${id} expired at ${new Date(expiresAt).toISOString()}`);
     }
-    const who = { account, role, token: id, ...(scopes && { scopes }), expiresAt };
+    const who = { account, role, token: id, ...(scopes && { scopes }), createdAt, expiresAt };
     return { who, revoked: revokedAt !== undefined && revokedAt <= now };
   };
 

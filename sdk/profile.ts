@@ -1,5 +1,17 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
@@ -105,7 +117,14 @@ export function writePrivateFile(path: string, text: string): void {
   const temporary = `${path}.${randomBytes(6).toString("hex")}`;
   try {
     mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
-    writeFileSync(temporary, text, { mode: 0o600, flag: "wx" });
+    const fd = openSync(temporary, "wx", 0o600);
+    try {
+      writeFileSync(fd, text);
+      // Else a power cut could leave an empty file in the place of the old one.
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
     // A umask can only take bits away, but an odd one may have taken the owner's.
     chmodSync(temporary, 0o600);
     renameSync(temporary, path);

@@ -5,8 +5,9 @@ import { checkServerUrl } from "../contract/client.ts";
 import { RendtError } from "../contract/errors.ts";
 import { sandboxLevel } from "../contract/job.ts";
 import { MAX_LOG_BYTES, MIN_OPEN_FILES, MIN_PROCESSES } from "../contract/limits.ts";
-import type { Sources } from "./owner-rules/sources.ts";
 import type { Network } from "../lan/networks.ts";
+import type { TokenKeeper } from "./own-token.ts";
+import type { Sources } from "./owner-rules/sources.ts";
 
 const absolute = z.string().refine((path) => isAbsolute(path) && path !== "/", "the full path of a folder");
 const bytes = z.int().min(1);
@@ -25,6 +26,8 @@ const caps = z.strictObject({
 const config = z.strictObject({
   url: z.string().transform((text) => checkServerUrl(text)),
   token: z.string().min(1),
+  /** Where that token is kept, and its successors are to be; without one it is not renewed. */
+  keeper: z.custom<TokenKeeper>((value) => typeof value === "object" && value !== null).optional(),
   /** How a self-signed server proves itself (files/connection.ts). */
   pin: z.object({ origin: z.string(), fingerprint: z.string().optional(), ca: z.string().optional() }).optional(),
   /** Where a server with a pinned key is looked for when its address changes; without, it is not looked for. */

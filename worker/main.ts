@@ -5,7 +5,7 @@ import { createRetryingClient, isWorthRetry } from "../contract/retry.ts";
 import { createNodeHttp, type NodeHttp } from "../files/node-http.ts";
 import { runLease } from "./attempt.ts";
 import { createBackOff } from "./back-off.ts";
-import { readConfig, type WorkerConfig, type WorkerOptions } from "./config.ts";
+import type { WorkerConfig, WorkerOptions } from "./config.ts";
 import { deliver, removeFiles } from "./deliver.ts";
 import { createDeliveries } from "./deliveries.ts";
 import { roomAt } from "./disk-use.ts";
@@ -17,6 +17,7 @@ import { createInputs } from "./inputs.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { createOrders } from "./orders.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
+import { createOwnToken } from "./own-token.ts";
 import { askOwner, type Owner } from "./owner.ts";
 import { recover } from "./recover.ts";
 import { keepHeapSmall } from "./small-heap.ts";
@@ -94,7 +95,8 @@ async function work(life: Life): Promise<string> {
   const { config, place, draining, cancelling } = life;
   const leaving = new AbortController();
   const http = openHttp(config);
-  const client = createClient({ url: config.url, token: config.token, transport: http.transport });
+  const own = createOwnToken(config);
+  const client = createClient({ url: config.url, token: config.token, transport: own.carry(http.transport) });
   const held = new Map<string, Held>();
   endAt(config.until, draining);
   const rest = endWhenIdle(config.idleExitMs, held, draining);
@@ -117,6 +119,7 @@ async function work(life: Life): Promise<string> {
       leaving: leaving.signal,
       notice: config.notice,
     };
+    void own.mind(client, shop.serverNow, leaving.signal);
     await claimUntilTold(life, { shop, held, leaving, registered, rest });
     return whyOf(draining);
   } finally {

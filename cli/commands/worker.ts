@@ -9,6 +9,7 @@ import type { Call } from "../command.ts";
 import { usage } from "../failure.ts";
 import { findAgain } from "../find-again.ts";
 import { onInterrupt } from "../interrupt.ts";
+import { workerTokenKeeper } from "../keep-token.ts";
 import { addressOf } from "../server.ts";
 import { nextTimeOfDay } from "../time-of-day.ts";
 import { formatDuration } from "../units.ts";
@@ -65,6 +66,7 @@ export async function run(call: Call): Promise<number> {
       ...(options.sandbox !== undefined && { sandbox: sandboxLevel.parse(options.sandbox) }),
       url,
       token,
+      keeper: workerTokenKeeper(call, token),
       pin,
       ...findAgain(call, url),
       state: options.dir ?? join(folders.data, "worker"),

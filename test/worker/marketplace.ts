@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
+import type { Role } from "../../contract/account.ts";
 import { type Client, createClient } from "../../contract/client.ts";
 import type { JobSpecInput } from "../../contract/job.ts";
 import type { Tree } from "../../contract/manifest.ts";
@@ -18,7 +19,7 @@ import { type RunningWorker, startWorker } from "../../worker/main.ts";
 export type Marketplace = {
   url: string;
   folder: string;
-  tokens: { submitter: string; worker: string };
+  tokens: Record<Role, string>;
   client: Client;
   notices: string[];
   startWorker(options?: Partial<WorkerOptions>): Promise<RunningWorker>;
@@ -35,11 +36,11 @@ export type Marketplace = {
   stop(): Promise<void>;
 };
 
-export async function openMarketplace(): Promise<Marketplace> {
+export async function openMarketplace({ clock }: { clock?: () => number } = {}): Promise<Marketplace> {
   const folder = mkdtempSync(join(tmpdir(), "rendt-worker-"));
   // The users of a root worker's slots walk through it.
   chmodSync(folder, 0o711);
-  const options = { folder: join(folder, "server"), host: "127.0.0.1", port: 0 };
+  const options = { folder: join(folder, "server"), host: "127.0.0.1", port: 0, clock };
   let server = await startLocal(options);
   const tokens = server.first?.tokens;
   if (!tokens) throw new Error("the first start makes tokens");
