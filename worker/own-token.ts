@@ -17,6 +17,7 @@ type Setting = {
 };
 
 const LOOK_MS = 86_400_000;
+const MINUTE_MS = 60_000;
 
 /** The worker's token, which takes a successor before it ends. */
 export function createOwnToken({ token: first, keeper, notice }: Setting) {
@@ -28,7 +29,8 @@ export function createOwnToken({ token: first, keeper, notice }: Setting) {
     current = keeper.read() ?? current;
     const { token, createdAt, expiresAt } = await client.whoami({}, { signal });
     if (createdAt === undefined || expiresAt === undefined) return LOOK_MS;
-    const life = expiresAt - createdAt;
+    // The server looked at its clock twice.
+    const life = Math.round((expiresAt - createdAt) / MINUTE_MS) * MINUTE_MS;
     // Who made it for a short time wanted it to end.
     if (life < MIN_ROTATED_MS) return LOOK_MS;
     const early = expiresAt - now() - life / 3;
