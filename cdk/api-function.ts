@@ -25,6 +25,8 @@ export class ApiFunction extends Construct {
     const prefixes = [INPUTS, OUTPUTS, BUILDS];
     // It signs grants, so it must be allowed what they allow. No ListBucket: S3 then answers 403 for what is missing.
     api.allowObjects(["s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts"], { bucket, prefixes });
+    // `rendt rm`. Inputs are shared: they go by their month, and nobody may delete one.
+    api.allowObjects(["s3:DeleteObject"], { bucket, prefixes: [OUTPUTS] });
     api.allow(["s3:ListBucketMultipartUploads"], [bucket.bucketArn], {
       StringLike: { "s3:prefix": prefixes.map((prefix) => `${prefix}*`) },
     });

@@ -5,7 +5,7 @@ import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
 import { CfnSchedule } from "aws-cdk-lib/aws-scheduler";
 import { Construct } from "constructs";
-import { INPUTS } from "../functions/blobs/keys.ts";
+import { INPUTS, OUTPUTS } from "../functions/blobs/keys.ts";
 import { Lambda } from "./lambda.ts";
 
 /** What time does to jobs: each minute a Lambda expires leases, starts what was delayed and removes what is past its keeping. */
@@ -24,6 +24,8 @@ export class SweepFunction extends Construct {
     });
     // It resumes releases, which look whether the inputs are there.
     sweep.allowObjects(["s3:GetObject"], { bucket, prefixes: [INPUTS] });
+    // And removes jobs whose retention is over.
+    sweep.allowObjects(["s3:DeleteObject"], { bucket, prefixes: [OUTPUTS] });
     this.lambda = sweep.lambda;
 
     const { account } = Stack.of(this);

@@ -51,11 +51,7 @@ export async function openCloud({ dynamo, watch = (store) => store, prepare, log
   const credentials = { accessKeyId: "test", secretAccessKey: "test" };
   const world = createWorld({
     store,
-    blobs: {
-      ...createS3Blobs({ bucket: "bucket", region: "us-east-1", credentials: async () => credentials, clock }),
-      // As in the cloud, where the function may not list: the bucket's own rules remove outputs.
-      removePrefix: async () => {},
-    },
+    blobs: createS3Blobs({ bucket: "bucket", region: "us-east-1", credentials: async () => credentials, clock }),
     doorbell: silentDoorbell,
     clock,
     random: createRandom(),

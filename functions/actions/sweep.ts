@@ -1,5 +1,4 @@
 import { cancelJob, dueWork, isFinal } from "../domain/job.ts";
-import { MOST_SLICES } from "../domain/layout.ts";
 import type { SweepState } from "../domain/records.ts";
 import { beginSweep, type SweepPlan } from "../domain/time.ts";
 import type { DueKey, SliceKey } from "../store/port.ts";
@@ -101,7 +100,7 @@ async function expire(world: World, key: SliceKey, { holdUntil }: SweepPlan): Pr
 async function sweepTombstone(world: World, id: string, now: number): Promise<void> {
   const [tombstone] = await world.store.get("tombstone", [id]);
   if (!tombstone || tombstone.wakeAt > now) return;
-  await purge(world, id, MOST_SLICES);
+  await purge(world, tombstone);
   await world.store.commit([{ kind: "tombstone", remove: id, expect: tombstone.version }]);
 }
 

@@ -62,7 +62,7 @@ export async function createDiskBlobs(options: DiskOptions) {
       }
       return found && buffer(readObject(found));
     },
-    removePrefix: folder.removePrefix,
+    remove: (prefix) => folder.removePrefix(prefix),
   };
 
   return {

@@ -36,7 +36,8 @@ export type Blobs = {
   /** Small objects of our own: a stored manifest that the server itself has to read. Above `limitBytes`: `body_too_large`. */
   read(key: string, limitBytes: number): Promise<Uint8Array | undefined>;
   /**
-   * Removes all objects below a prefix of whole segments; lifecycle rules do the same in time where the store has no list permission.
+   * Removes all objects below a prefix of whole segments. `named` are those that the records know of: a store that can't be listed removes
+   * these, and leaves to its lifecycle rules what a worker uploaded and never handed in.
    */
-  removePrefix(prefix: string): Promise<void>;
+  remove(prefix: string, named: AsyncIterable<string>): Promise<void>;
 };

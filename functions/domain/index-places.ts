@@ -41,8 +41,12 @@ export function jobPlaces(job: Job): IndexPlaces {
 function isAlone({ only, spec, metered, phase, due }: Job): boolean {
   if (!only || only.status === "open" || only.pages || due || phase === "uploading" || metered) return false;
   if (!("inline" in spec) || hasFiles(spec.inline)) return false;
-  return (only.done ?? []).every(({ doc }) => !doc || ("inline" in doc && !hasFiles(doc.inline)));
+  return !namesFiles(only.done);
 }
+
+/** Whether results say of files in the object store, or are in documents, which may. */
+export const namesFiles = (done: Slice["done"] = []): boolean =>
+  done.some(({ doc }) => doc && ("hash" in doc || hasFiles(doc.inline)));
 
 /** Blobs are named by their SHA-256, wherever they stand in a document. */
 const hasFiles = (document: unknown): boolean => JSON.stringify(document).includes('"sha256"');

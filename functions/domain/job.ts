@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../../contract/errors.ts";
 import { countBits, hasAllBits, hasBit, withBit, withoutBit } from "./bits.ts";
+import { namesFiles } from "./index-places.ts";
 import { layoutOf } from "./layout.ts";
 import { newSlice, type Terms } from "./new-slice.ts";
 import { sliceOf, withSlice } from "./only-slice.ts";
@@ -141,8 +142,10 @@ export function dueWork(job: Job): "slice" | "abandon" | "release" | "retry" | "
 export function tombstoneOf(job: Job, now: number): Tombstone | JobRefused {
   if (!isFinal(job))
     return { code: "not_ended", message: `job ${job.id} has not ended: cancel it before it is removed` };
-  const { id, owner, version, requestHash } = job;
-  return { v: 1, id, owner, version: version + 1, requestHash, removedAt: now, wakeAt: now + TOMBSTONE_MS };
+  const { id, owner, requestHash, slices, only } = job;
+  const rest = namesFiles(only?.done) && { named: { pages: only?.pages ?? [], done: only?.done ?? [] } };
+  const wakeAt = now + TOMBSTONE_MS;
+  return { v: 1, id, owner, version: 1, requestHash, removedAt: now, wakeAt, ...(slices > 1 && { slices }), ...rest };
 }
 
 function atRest(job: Job, now: number): Job {

@@ -217,6 +217,9 @@ export const tombstone = z.lazy(() =>
     requestHash: z.string(),
     removedAt: ms,
     wakeAt: ms,
+    /** What is still to be removed: so many slices of their own, and what the only slice named. */
+    slices: z.int().optional(),
+    named: donePage.optional(),
   }),
 );
 export type Tombstone = z.infer<typeof tombstone>;

@@ -124,16 +124,17 @@ describe("what the Lambdas may do", () => {
     expect(all).not.toContain("ManagedPolicyArns");
   });
 
-  it("is neither to scan the table, nor to list the bucket, nor to delete from it", () => {
+  it("is neither to scan the table nor to list the bucket", () => {
     const actions = policies().flatMap(actionsOf);
-    for (const action of [
-      "dynamodb:Scan",
-      "s3:ListBucket",
-      "s3:DeleteObject",
-      "dynamodb:DeleteTable",
-      "s3:PutObjectAcl",
-    ])
+    for (const action of ["dynamodb:Scan", "s3:ListBucket", "dynamodb:DeleteTable", "s3:PutObjectAcl"])
       expect(actions).not.toContain(action);
+  });
+
+  it("is to delete outputs and logs, and no input", () => {
+    const deleting = policies().filter((each) => actionsOf(each).some((action) => action.startsWith("s3:Delete")));
+    // One of each function: `rendt rm`, and the sweep.
+    expect(deleting.map(actionsOf)).toEqual([["s3:DeleteObject"], ["s3:DeleteObject"]]);
+    for (const { Resource } of deleting) expect(JSON.stringify(Resource)).toMatch(/^[^/]*"\/out\/\*"[^/]*$/);
   });
 
   it("is to reach the two prefixes of the bucket alone", () => {

@@ -116,7 +116,7 @@ describe("retry", () => {
     await world.put(grants[0], content);
     await world.submitter.release({ id });
     await work(() => 1);
-    await world.blobs.removePrefix("blob/main/202611/");
+    await world.blobs.folder.removePrefix("blob/main/202611/");
     const answer = await world.submitter.retry({ ids: [id] });
     expect(answer.items.map(codeOf)).toEqual(["inputs_gone"]);
   });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkParts } from "./parts.ts";
 import { checkRefusals } from "./refusals.ts";
-import { content, createCheck, freshKey, randomContent, refOf, type Subject, send, soon } from "./subject.ts";
+import { content, createCheck, each, freshKey, randomContent, refOf, type Subject, send, soon } from "./subject.ts";
 
 /** What every blob store does; `gaps` are titles that this server is known to fail. A gap that opens or closes fails. */
 export function describeBlobs(name: string, options: { open: () => Promise<Subject>; gaps?: readonly string[] }): void {
@@ -134,17 +134,27 @@ export function describeBlobs(name: string, options: { open: () => Promise<Subje
       await expect(subject().blobs.read(key, 999)).rejects.toMatchObject({ code: "body_too_large" });
     });
 
-    check("removing a prefix removes what is below it and nothing beside it", async () => {
+    check("a removal takes what lies below a prefix and nothing beside it, as often as it is asked for", async () => {
       const blob = randomContent(10);
       const { key } = await put(blob);
       const prefix = key.slice(0, key.indexOf("/", 4));
-      const beside = key.replace(prefix, `${prefix}0`);
-      await put(blob, beside);
-      await subject().blobs.removePrefix(`${prefix}/`);
-      expect(await subject().blobs.head(key)).toBeUndefined();
+      const [second, beside] = [key.replace(/[^/]+$/, "second"), key.replace(prefix, `${prefix}0`)];
+      for (const other of [second, beside]) await put(blob, other);
+      const remove = () => subject().blobs.remove(`${prefix}/`, each([key, second, `${prefix}/never/there`]));
+      await remove();
+      for (const gone of [key, second]) expect(await subject().blobs.head(gone)).toBeUndefined();
       expect(await subject().blobs.head(beside)).toMatchObject({ size: 10 });
-      await subject().blobs.removePrefix(`${prefix}/`);
+      await remove();
       expect((await put(blob, key)).reply.status).toBe(200);
+    });
+
+    check("a removal of more than a thousand objects takes all of them", async () => {
+      const blob = randomContent(1);
+      const { key } = await put(blob);
+      const prefix = key.slice(0, key.indexOf("/", 4));
+      const absent = Array.from({ length: 2500 }, (_, at) => `${prefix}/absent/${at}`);
+      await subject().blobs.remove(prefix, each([...absent, key]));
+      expect(await subject().blobs.head(key)).toBeUndefined();
     });
 
     checkParts(check, subject);

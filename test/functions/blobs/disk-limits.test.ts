@@ -38,7 +38,7 @@ describe("a limit on the bytes of the store", () => {
     expect(await put(randomContent(500))).toMatchObject({ status: 507, code: "storage_full" });
     expect(await files("incoming")).toEqual([]);
     expect((await put(randomContent(400))).status).toBe(200);
-    await disk.blobs.removePrefix(first.key.slice(0, first.key.lastIndexOf("/")));
+    await disk.blobs.folder.removePrefix(first.key.slice(0, first.key.lastIndexOf("/")));
     expect((await put(randomContent(500))).status).toBe(200);
     expect((await put(randomContent(101))).status).toBe(507);
   });
@@ -157,7 +157,7 @@ describe("the sweep", () => {
     const blob = randomContent(10);
     const { upload } = await disk.blobs.startParts("out/j/0/l/x", refOf(blob));
     expect(await putPart("out/j/0/l/x", upload, 1, blob)).toBe(200);
-    await disk.blobs.removePrefix("out/j/");
+    await disk.blobs.folder.removePrefix("out/j/");
     expect(await files("uploads")).toEqual([]);
   });
 });

@@ -48,6 +48,10 @@ export const refOf = ({ size, sha256 }: Content): BlobRef => ({ size, sha256 });
 /** A place that no other test uses. */
 export const freshKey = (sha256: string): string => `out/j${randomBytes(6).toString("hex")}/0/lease/${sha256}`;
 export const base64 = (sha256: string): string => Buffer.from(sha256, "hex").toString("base64");
+/** Keys as a removal reads them. */
+export async function* each(keys: readonly string[]): AsyncGenerator<string> {
+  yield* keys;
+}
 export const soon = (): number => Date.now() + 10 * 60_000;
 
 export type Reply = { status: number; headers: IncomingHttpHeaders; body: Buffer };
