@@ -8,6 +8,7 @@ export type Units = { writes: number; reads: number };
 
 export const WORKER = "w00000000000a";
 const COMMAND = ["sh", "-c", "echo a job of usual length > result.txt"];
+const DAY = 86_400_000;
 const MINUTE = 60_000;
 
 const resultOf = (index: number): TaskResult => ({ index, outcome: "exited", exitCode: 0, durationMs: 1000 });
@@ -103,6 +104,8 @@ export async function unitsByOperation(cloud: Cloud): Promise<Record<string, Uni
   await claim();
   cloud.pass(MINUTE);
   await note("sweep that finds a lost lease of a single job", () => cloud.sweep());
+  cloud.pass(DAY);
+  await note("sweep that forgets a removed job", () => cloud.sweep());
   return units;
 }
 
