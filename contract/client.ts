@@ -3,6 +3,7 @@ import { AnsweredError, ERRORS, type ErrorCode, errorBody, RendtError } from "./
 import { MAX_BODY_BYTES, PROTOCOL_VERSION } from "./limits.ts";
 import { parseLoosely } from "./loose.ts";
 import { type AnswerOf, OPERATIONS, type Operation, type OperationName, type RequestOf } from "./operations.ts";
+import { parseJson } from "./parse-json.ts";
 
 /** One HTTP request; header names are lower case. An answer longer than `limitBytes` is an error, and so are `idleMs` without a byte. */
 export type TransportRequest = {
@@ -176,12 +177,4 @@ function readRetryAfter(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
   return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { type Build, type BuildOffer, build, type Handover } from "./build.ts";
 import { RendtError } from "./errors.ts";
+import { parseJson } from "./parse-json.ts";
 
 /** What is signed begins with its purpose, so that no signature can stand for anything else. */
 const statementBytes = (statement: string): Buffer => Buffer.from(`rendt build\n${statement}`);
@@ -56,13 +57,5 @@ function isSigned(bytes: Buffer, key: string, signature: string): boolean {
     return verify(null, bytes, publicKey, Buffer.from(signature, "base64url"));
   } catch {
     return false; // no point of the curve
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -3,6 +3,7 @@ import { RendtError } from "../contract/errors.ts";
 import { MAX_MANIFEST_ENTRIES } from "../contract/limits.ts";
 import { parseLoosely } from "../contract/loose.ts";
 import { type BlobRef, blobsOf, type Manifest, manifest as manifestSchema, type Tree } from "../contract/manifest.ts";
+import { parseJson } from "../contract/parse-json.ts";
 import { createGrantDesk } from "./grant-desk.ts";
 import { type Placed, type PlaceOptions, placeTree } from "./place-tree.ts";
 import { type BlobReader, createBlobReader } from "./read-blob.ts";
@@ -36,7 +37,7 @@ export async function readManifest(tree: Tree, read: BlobReader): Promise<Manife
       `a manifest of ${stored.size} bytes, at most ${MAX_MANIFEST_BYTES} are possible`,
     );
   const bytes = await readBytes(stored, read);
-  return parse(JSON.parse(bytes.toString("utf8")), `the manifest ${stored.sha256}`);
+  return parse(parseJson(bytes.toString("utf8")), `the manifest ${stored.sha256}`);
 }
 
 /** A whole blob in memory, verified: for manifests and short logs. */

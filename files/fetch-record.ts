@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { RendtError } from "../contract/errors.ts";
 import { asDiskError, errnoOf } from "./disk-error.ts";
+import { makeFolder } from "./make-folder.ts";
 
 const record = z.object({ folder: z.string(), files: z.record(z.string(), z.string()) });
 
@@ -34,7 +35,7 @@ export function createFetchRecord(dir: string): FetchRecord {
       const path = fileOf(folder);
       const temporary = `${path}.${randomBytes(6).toString("hex")}`;
       try {
-        await mkdir(dir, { recursive: true, mode: 0o700 });
+        await makeFolder(dir, 0o700);
         await writeFile(temporary, JSON.stringify({ folder, files: Object.fromEntries(files) }), { mode: 0o600 });
         await rename(temporary, path);
       } catch (error) {

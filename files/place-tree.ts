@@ -1,9 +1,10 @@
-import { mkdir, open, realpath } from "node:fs/promises";
-import { join } from "node:path";
+import { open, realpath } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { RendtError } from "../contract/errors.ts";
 import type { FileEntry, Manifest, Pack } from "../contract/manifest.ts";
 import { asDiskError } from "./disk-error.ts";
 import { assertLinksStayInside } from "./link-check.ts";
+import { makeFolder } from "./make-folder.ts";
 import { leavesToWrite, markOfLeaf, type OverwriteRule } from "./overwrite.ts";
 import { forEachParallel } from "./parallel.ts";
 import { makeFolders, makeLink } from "./place-folders.ts";
@@ -32,7 +33,7 @@ export async function placeTree(
   options: PlaceOptions & { read: BlobReader },
 ): Promise<Placed> {
   assertLinksStayInside(manifest.entries);
-  await mkdir(into, { recursive: true }).catch((error: unknown) => {
+  await makeFolder(resolve(into)).catch((error: unknown) => {
     throw asDiskError(error, "make the folder", into);
   });
   const root = await realpath(into);

@@ -3,7 +3,6 @@ import {
   chmodSync,
   closeSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -13,12 +12,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import * as z from "zod";
 import { role } from "../contract/account.ts";
 import { checkServerUrl } from "../contract/client.ts";
 import { RendtError } from "../contract/errors.ts";
+import { parseJson } from "../contract/parse-json.ts";
 import { asDiskError, errnoOf } from "../files/disk-error.ts";
+import { makeFolderSync } from "../files/make-folder.ts";
 
 /** A server and who one is there: one token for each role that one has. `fingerprint` and `ca` as in files/connection.ts. */
 export const profile = z.strictObject({
@@ -116,7 +117,7 @@ export function readPrivateFile(path: string): string | undefined {
 export function writePrivateFile(path: string, text: string): void {
   const temporary = `${path}.${randomBytes(6).toString("hex")}`;
   try {
-    mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
+    makeFolderSync(resolve(path, ".."), 0o700);
     const fd = openSync(temporary, "wx", 0o600);
     try {
       writeFileSync(fd, text);
@@ -146,12 +147,4 @@ const currentPath = (folders: Folders): string => join(folders.config, "profile"
 
 function readCurrent(folders: Folders): string | undefined {
   return readPrivateFile(currentPath(folders)) || undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

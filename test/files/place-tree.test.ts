@@ -31,6 +31,14 @@ const failure = (running: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
+it.skipIf(process.platform !== "linux")("a folder that can't be made is told at once", async () => {
+  expect(await failure(place(tree(file("f", "1")), "/proc/x/y"))).toMatchObject({ code: "no_such_file" });
+  const into = temporaryFolder();
+  makeTree(into, { f: "a file" });
+  expect(await failure(place(tree(file("f", "1")), join(into, "f")))).toMatchObject({ code: "disk_error" });
+  expect(await failure(place(tree(file("f", "1")), join(into, "a/b")))).toBeUndefined();
+});
+
 describe("a hostile manifest", () => {
   const sha256 = "a".repeat(64);
   it.each([
@@ -50,6 +58,14 @@ describe("a hostile manifest", () => {
   ])("with %s is refused before anything is written", async (_, entries) => {
     const hostile = { manifest: { entries, packs: [] } } as unknown as Parameters<typeof readManifest>[0];
     expect(await failure(readManifest(hostile, read))).toMatchObject({ code: "bad_path" });
+  });
+
+  it("that is no JSON is refused", async () => {
+    const bytes = Buffer.from("{no json");
+    const sha256 = hash("sha256", bytes);
+    contents.set(sha256, bytes);
+    const stored = { sha256, size: bytes.length };
+    expect(await failure(readManifest({ stored, blobs: [] }, read))).toMatchObject({ code: "bad_path" });
   });
 
   it("whose links lead out by way of each other is refused", async () => {
