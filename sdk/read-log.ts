@@ -136,8 +136,22 @@ async function* readWholeLog(server: Server, { id, index, log, grant, signal }: 
   const unzip = createGunzip();
   // An error of the source, and a reader who stops early, reach the other end; the error itself comes out of the loop.
   pipeline(Readable.from(packed), unzip, () => undefined);
-  for await (const bytes of unzip) yield bytes as Buffer;
+  let size = 0;
+  try {
+    for await (const bytes of unzip as AsyncIterable<Buffer>) {
+      size += bytes.length;
+      // A few kilobytes can be packed gigabytes.
+      if (size > log.bytes) throw new RendtError("wrong_content", `the log is longer than its ${log.bytes} bytes`);
+      yield bytes;
+    }
+  } catch (cause) {
+    if (!isZlibError(cause)) throw cause;
+    throw new RendtError("wrong_content", `the log is damaged: ${cause.message}`, { cause });
+  }
 }
+
+const isZlibError = (error: unknown): error is Error =>
+  error instanceof Error && "code" in error && String(error.code).startsWith("Z_");
 
 function readLogBlob(server: Server, { id, index, blob, grant, signal }: Omit<Whole, "log"> & { blob: BlobRef }) {
   const transfer = {

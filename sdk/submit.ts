@@ -112,7 +112,8 @@ async function createBatch(server: Server, batch: readonly Prepared[], options: 
       signal,
     });
     for (const { sha256 } of sources) sent.add(sha256);
-    const released = missing.length > 0 ? await server.client.release({ id }, { signal }) : item;
+    // Also of a job whose first request was cut off between its last upload and this.
+    const released = item.status === "uploading" ? await server.client.release({ id }, { signal }) : item;
     results.push({ id, existing, status: released.status });
   }
   return results;

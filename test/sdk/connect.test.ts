@@ -1,6 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 import { expect, it, onTestFinished } from "vitest";
+import { createClient } from "../../contract/client.ts";
+import { buildTree } from "../../files/build-tree.ts";
+import { collectInputs } from "../../files/collect.ts";
+import { createNodeHttp } from "../../files/node-http.ts";
+import { upload } from "../../files/upload.ts";
 import { connect, RendtError } from "../../sdk/index.ts";
 import { listTree, makeTree, temporaryFolder } from "../files/folder.ts";
 import { openMarketplace } from "../worker/marketplace.ts";
@@ -119,4 +126,58 @@ it("ids of jobs that are not there are not_found", async () => {
   await expect(job.wait()).rejects.toMatchObject({ code: "not_found" });
   await expect(job.view()).rejects.toMatchObject({ code: "not_found" });
   await expect(job.cancel()).rejects.toMatchObject({ code: "not_found" });
+});
+
+it("a submit that was cut off before the release is carried on under its key", async () => {
+  const { market, folder, client } = await world();
+  makeTree(folder, { f: randomBytes(100_000) });
+  const built = await buildTree(await collectInputs([{ path: "f" }], { cwd: folder }));
+  const spec = { command: ["true"], inputs: built.tree };
+  const { items } = await market.client.create({ jobs: [{ key: "k", spec }] });
+  const [made] = items;
+  const id = made && "id" in made ? String(made.id) : "";
+  const http = createNodeHttp();
+  onTestFinished(() => http.close());
+  const entryOf = (blob: { sha256: string; size: number }) => ({ use: "input", job: id, blob }) as const;
+  await upload(built.sources, { client: market.client, http, url: market.url, entryOf });
+  const job = await client.submit({ command: ["true"], inputs: ["f"], key: "k" });
+  expect(await job.view()).toMatchObject({ id, status: "available" });
+});
+
+it("many waits share a signal without a warning", async () => {
+  const { client } = await world();
+  const warnings: string[] = [];
+  const hear = ({ message }: Error) => warnings.push(message);
+  process.on("warning", hear);
+  onTestFinished(() => void process.off("warning", hear));
+  const jobs = await client.submitMany(Array.from({ length: 12 }, () => ({ command: ["true"] })));
+  const stop = new AbortController();
+  const waits = Promise.allSettled(jobs.map((job) => job.wait({ signal: stop.signal })));
+  await nextTurn();
+  stop.abort(new Error("enough"));
+  expect((await waits).map(({ status }) => status)).toEqual(jobs.map(() => "rejected"));
+  expect(warnings).toEqual([]);
+});
+
+it.each([
+  ["no gzip", Buffer.from("junk"), 4],
+  ["gzip of no frames", gzipSync("no frames here"), 14],
+  ["a bomb", gzipSync(Buffer.alloc(2_000_000)), 10],
+])("a log that a worker made up is refused: %s", async (_, packed, bytes) => {
+  const { market, client } = await world();
+  const job = await client.submit({ command: ["true"] });
+  const http = createNodeHttp();
+  onTestFinished(() => http.close());
+  const worker = createClient({ url: market.url, token: market.tokens.worker, transport: http.transport });
+  const id = "w0123456789ab";
+  const machine = { name: "liar", slots: 1, version: "0", os: "linux", arch: "x64", cpus: 1, memoryBytes: 0 };
+  await worker.register({ id, ...machine, sandbox: "none" });
+  const { leases } = await worker.claim({ worker: id, leases: 1 });
+  const log = { bytes, stdoutBytes: bytes, stderrBytes: 0, data: packed.toString("base64") };
+  const results = [{ index: 0, outcome: "exited" as const, exitCode: 0, durationMs: 1, log }];
+  await worker.finish({ worker: id, leases: 0, items: [{ lease: leases[0]?.id ?? "", from: 0, results }] });
+  const read = async () => {
+    for await (const frame of job.logs()) void frame;
+  };
+  await expect(read()).rejects.toMatchObject({ code: "wrong_content" });
 });
