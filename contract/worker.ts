@@ -21,6 +21,8 @@ export const measured = {
   limits: z.enum(["cgroup", "polled", "none"]).optional(),
   /** System calls of strict tasks are filtered. */
   seccomp: z.boolean().optional(),
+  /** Each slot has a PID namespace of its own, with which the kernel ends all that a task leaves behind, at every level. */
+  namespaces: z.boolean().optional(),
 };
 
 /** Whose jobs the owner of a machine wants; those of anybody that the queues of the worker hold when left out. */
