@@ -4,7 +4,6 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Level } from "../worker/sandbox/port.ts";
 import { createSandbox } from "../worker/sandbox/sandbox.ts";
-import { startWatchdog } from "../worker/watchdog.ts";
 import { createReport } from "./support/emit.ts";
 import { median, percentile } from "./support/numbers.ts";
 
@@ -12,7 +11,6 @@ const [runs = 200] = process.argv.slice(2).map(Number);
 const report = createReport("strict");
 const state = mkdtempSync("/var/tmp/rendt-bench-");
 chmodSync(state, 0o711);
-const watchdog = startWatchdog(`RENDT_ATTEMPT=bench-${process.pid}.`, console.error);
 const sandbox = await createSandbox({
   state,
   workerId: "wbench",
@@ -20,7 +18,6 @@ const sandbox = await createSandbox({
   slots: 1,
   graceMs: 1000,
   runtimes: [],
-  watchdog,
   notice: console.error,
 });
 try {
@@ -60,6 +57,5 @@ try {
   report({ figure: "strict adds", value: median(ms.strict) - median(ms.none), unit: "ms", bar: { atMost: 12 } });
 } finally {
   await sandbox.close();
-  await watchdog.close();
   rmSync(state, { recursive: true, force: true });
 }

@@ -1,5 +1,5 @@
 import { hasProc } from "./leftovers.ts";
-import { childrenOf, isStopped, lookAtTree, type TreeUse } from "./process-tree.ts";
+import { childrenOf, isStopped, lookAtTrees, signalTo, type TreeUse } from "./process-tree.ts";
 
 /** Stops a slot's task where it is while the owner of the machine wants it for himself, and tells what it uses. */
 export type Frost = {
@@ -13,8 +13,8 @@ export type Frost = {
 };
 
 export type Freezable = {
-  /** First process of the task, once it is known; all others are below it. */
-  root(): number | undefined;
+  /** Processes of the task, once some are known; all others are below them. */
+  roots(): readonly number[];
   /** Its time limit stands still from here on. */
   pause(): void;
   resume(): void;
@@ -38,9 +38,9 @@ export function createFrost(): Frost {
   let spell: Spell | undefined;
 
   async function hold(now: Spell): Promise<void> {
-    const root = task?.root();
-    if (root !== undefined) await stopTree(root, now);
-    if (now.on && task) now.timer = setTimeout(hold, root === undefined ? SOON_MS : AGAIN_MS, now);
+    const known = (task?.roots().length ?? 0) > 0;
+    if (task && known) await stopTrees(task.roots, now);
+    if (now.on && task) now.timer = setTimeout(hold, known ? AGAIN_MS : SOON_MS, now);
   }
 
   function end(now: Spell): void {
@@ -59,12 +59,12 @@ export function createFrost(): Frost {
       if (!spell) return;
       end(spell);
       task?.resume();
-      for (const pid of spell.stopped) signal(pid, "SIGCONT");
+      for (const pid of spell.stopped) signalTo(pid, "SIGCONT");
       spell = undefined;
     },
     async use() {
-      const root = task?.root();
-      return root === undefined ? undefined : lookAtTree(root);
+      const roots = task?.roots() ?? [];
+      return roots.length === 0 ? undefined : lookAtTrees(roots);
     },
     began(next) {
       task = next;
@@ -84,13 +84,13 @@ export function createFrost(): Frost {
 }
 
 /** From the top down, as a stopped process makes no others; until a look finds nobody running. */
-async function stopTree(root: number, spell: Spell): Promise<void> {
+async function stopTrees(roots: Freezable["roots"], spell: Spell): Promise<void> {
   for (let pass = 0; spell.on && pass < MOST_PASSES; pass += 1) {
     let running = 0;
-    for (const pid of tree(root)) {
+    for (const pid of trees(roots())) {
       if (isStopped(pid)) continue;
       running += 1;
-      signal(pid, "SIGSTOP");
+      signalTo(pid, "SIGSTOP");
       spell.stopped.add(pid);
     }
     if (running === 0 || !hasProc()) return;
@@ -100,18 +100,10 @@ async function stopTree(root: number, spell: Spell): Promise<void> {
 }
 
 /** Children are looked up when their parent has been dealt with. Without /proc only the group is known. */
-function* tree(root: number): Generator<number> {
-  const waiting = [hasProc() ? root : -root];
+function* trees(roots: readonly number[]): Generator<number> {
+  const waiting = roots.map((root) => (hasProc() ? root : -root));
   for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
     yield pid;
     waiting.push(...childrenOf(pid));
-  }
-}
-
-function signal(pid: number, name: "SIGSTOP" | "SIGCONT"): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // Gone in the meantime.
   }
 }

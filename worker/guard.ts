@@ -1,5 +1,5 @@
 import { type DiskUse, diskUse, roomAt } from "./disk-use.ts";
-import { lookAtTree, sharedOutRss, type TreeUse } from "./process-tree.ts";
+import { lookAtTrees, sharedOutRss, type TreeUse } from "./process-tree.ts";
 import { type Limits, sayBytes } from "./sandbox/limits.ts";
 import type { TaskFolder } from "./sandbox/port.ts";
 
@@ -9,8 +9,8 @@ export type Seen = { maxRssBytes?: number; cpuMs?: number; diskBytes?: number };
 export type Guard = { readonly seen: Seen; close(): void };
 
 type Post = {
-  /** First process of the task, once it is known. */
-  root: () => number | undefined;
+  /** Processes of the task, once some are known; all others are below them. */
+  roots: () => readonly number[];
   folder: TaskFolder;
   limits: Limits;
   /** Called once, with the limit in plain words. */
@@ -26,7 +26,7 @@ const PLAIN_LOOK_MS = 1000;
 const FULL_LOOK_EVERY = 20;
 
 /** Looks at a running task at intervals: what it uses, and whether that is more than it may. Needs /proc. */
-export function startGuard({ root, folder, limits, hit }: Post): Guard {
+export function startGuard({ roots, folder, limits, hit }: Post): Guard {
   const seen: Seen = {};
   const longest = isPolled(limits) ? LIMITED_LOOK_MS : PLAIN_LOOK_MS;
   const disk =
@@ -50,8 +50,7 @@ export function startGuard({ root, folder, limits, hit }: Post): Guard {
   }
 
   async function lookNow(): Promise<string | undefined> {
-    const pid = root();
-    const tree: TreeUse = pid === undefined ? { pids: [], rssBytes: 0, cpuMs: 0 } : await lookAtTree(pid);
+    const tree = await lookAtTrees(roots());
     seen.cpuMs = Math.max(seen.cpuMs ?? 0, tree.cpuMs);
     const reason = (await tooMuchMemory(tree, limits)) ?? tooMuchElse(tree, limits);
     seen.maxRssBytes = Math.max(seen.maxRssBytes ?? 0, tree.rssBytes);

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
+import { signalTo } from "./process-tree.ts";
 
 /**
  * Processes that outlive their task: a group kill misses those that called setsid. They are known by a tag in their environment
@@ -33,7 +34,7 @@ export async function killMarked(mark: Mark): Promise<number[]> {
   for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
     found = await findMarked(mark);
     if (found.length === 0) return [];
-    for (const pid of found) kill(pid);
+    for (const pid of found) signalTo(pid, "SIGKILL");
     await new Promise((resolve) => setTimeout(resolve, SWEEP_PAUSE_MS));
   }
   return found;
@@ -86,14 +87,6 @@ function carries(pid: number, mark: Mark): boolean {
 /** A stat is cheap where a failed read costs an exception. */
 function ownerOf(pid: number): number | undefined {
   return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // Gone in the meantime.
-  }
 }
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, at) => from + at);

@@ -6,18 +6,19 @@ import { join } from "node:path";
 /** Takes what was read; reading goes on once a returned promise is settled. */
 export type Sink = (chunk: Buffer) => Promise<void> | undefined;
 
-/** One stream of one child. The write end goes to the child; `closeWriter` once it has it. */
+/** One stream of one child. It does not end while the write end is open here: `closeWriter` once the child has it, or is gone. */
 export type OutputPipe = {
   readonly writer: number;
   closeWriter(): void;
   /** Begins to read as bytes come. */
   flow(): void;
-  /** After the child's end: reads what is left. False when somebody still holds the pipe open after `ms`. */
-  drain(ms: number): Promise<boolean>;
+  /** After the child's end: reads what is left. False when somebody still holds the pipe open after `ms`; without it, nobody can. */
+  drain(ms?: number): Promise<boolean>;
   close(): void;
 };
 
-export type PipeStock = { take(sink: Sink): Promise<OutputPipe>; close(): void };
+export type PipeStock = { take(stream: Stream, sink: Sink): Promise<OutputPipe>; close(): void };
+type Stream = "stdout" | "stderr";
 
 const CHUNK_BYTES = 64 * 1024;
 
@@ -40,7 +41,7 @@ export async function createPipeStock(folder: string, count: number): Promise<Pi
   }
 
   return {
-    async take(sink) {
+    async take(_stream, sink) {
       const path = free.pop() ?? (await make(1))[0];
       if (path === undefined) throw new Error("no pipe was made");
       return openPipe(path, sink, (ended) => {
@@ -56,7 +57,8 @@ export async function createPipeStock(folder: string, count: number): Promise<Pi
   };
 }
 
-function openPipe(path: string, sink: Sink, release: (ended: boolean) => void): OutputPipe {
+/** Opens both ends of a named pipe. `release` hears once it is closed whether it was read to its end. */
+export function openPipe(path: string, sink: Sink, release: (ended: boolean) => void = () => undefined): OutputPipe {
   const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const writer = openSync(path, constants.O_WRONLY);
   let socket: Socket | undefined;
@@ -64,6 +66,7 @@ function openPipe(path: string, sink: Sink, release: (ended: boolean) => void): 
   let closed = false;
   let writerOpen = true;
   const closing: (() => void)[] = [];
+  let busy = false;
 
   const pipe: OutputPipe = {
     writer,
@@ -76,10 +79,14 @@ function openPipe(path: string, sink: Sink, release: (ended: boolean) => void): 
       const stream = new Socket({ fd: readEnd, readable: true, writable: false });
       socket = stream;
       stream.on("data", (chunk: Buffer) => {
-        const busy = sink(chunk);
-        if (!busy) return;
+        const taken = sink(chunk);
+        if (!taken) return;
+        busy = true;
         stream.pause();
-        void busy.then(() => stream.resume());
+        void taken.then(() => {
+          busy = false;
+          stream.resume();
+        });
       });
       stream.once("end", () => {
         ended = true;
@@ -91,7 +98,7 @@ function openPipe(path: string, sink: Sink, release: (ended: boolean) => void): 
         for (const tell of closing) tell();
       });
     },
-    async drain(ms) {
+    async drain(ms?: number) {
       // Most children are gone before a stream would pay: reading directly saves two sockets, a fifth of a spawn's cost.
       while (!socket && !ended) {
         const chunk = readNow(readEnd);
@@ -104,7 +111,13 @@ function openPipe(path: string, sink: Sink, release: (ended: boolean) => void): 
       }
       if (closed) return ended;
       return new Promise((resolve) => {
-        const timer = setTimeout(() => resolve(false), ms);
+        let timer: NodeJS.Timeout | undefined;
+        const look = () => {
+          // Slow taking does not prove that somebody holds the other end.
+          if (busy) timer = setTimeout(look, ms);
+          else resolve(false);
+        };
+        if (ms !== undefined) timer = setTimeout(look, ms);
         closing.push(() => {
           clearTimeout(timer);
           resolve(ended);
@@ -137,8 +150,15 @@ function readNow(fd: number): Buffer | undefined {
   }
 }
 
+/** Takes out what a pipe holds, as text; its descriptor has to be one that does not block. */
+export function emptyNow(fd: number): string {
+  let text = "";
+  for (let chunk = readNow(fd); chunk !== undefined && chunk.length > 0; chunk = readNow(fd)) text += chunk;
+  return text;
+}
+
 /** Node can't make named pipes itself. Mode 0622 lets a child of another user open its own again, by /proc/self/fd. */
-function makeFifos(paths: readonly string[]): Promise<void> {
+export function makeFifos(paths: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn("mkfifo", ["-m", "622", ...paths], { stdio: ["ignore", "ignore", "pipe"] });
     let text = "";

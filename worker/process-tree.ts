@@ -8,10 +8,10 @@ const TICK_MS = 10;
 /** A task with hundreds of processes must not hold up a heartbeat. */
 const BREATHE_EVERY = 32;
 
-/** A process and all its descendants, as far as each one's parent still lives: in a PID namespace that is everybody. */
-export async function lookAtTree(root: number): Promise<TreeUse> {
+/** These processes and all their descendants, as far as each one's parent still lives: in a PID namespace that is everybody. */
+export async function lookAtTrees(roots: readonly number[]): Promise<TreeUse> {
   const use: TreeUse = { pids: [], rssBytes: 0, cpuMs: 0 };
-  const waiting = [root];
+  const waiting = [...roots];
   for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
     const fields = statOf(pid);
     if (!fields) continue;
@@ -41,9 +41,9 @@ export async function sharedOutRss(pids: readonly number[]): Promise<number | un
   return sum;
 }
 
-/** Processor time of all children of this program that have ended, in ms, theirs included. Undefined without /proc. */
-export function cpuOfEndedChildren(): number | undefined {
-  const fields = statOf("self");
+/** Processor time of all children of a process that have ended, in ms, theirs included. Undefined without /proc. */
+export function cpuOfEndedChildren(pid: number | "self"): number | undefined {
+  const fields = statOf(pid);
   return fields && (Number(fields[13]) + Number(fields[14])) * TICK_MS;
 }
 
@@ -65,6 +65,15 @@ export function childrenOf(pid: number): number[] {
     });
   } catch {
     return [];
+  }
+}
+
+/** To a process, or to the group of a negative number. */
+export function signalTo(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // ESRCH: gone in the meantime; EPERM: only zombies are left of the group (macOS).
   }
 }
 

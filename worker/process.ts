@@ -1,4 +1,3 @@
-import type { ChildProcess } from "node:child_process";
 import { closeSync, constants, fstatSync, openSync, realpathSync } from "node:fs";
 import { constants as system } from "node:os";
 import { join, sep } from "node:path";
@@ -11,99 +10,101 @@ import type { Run, RunEnd } from "./sandbox/port.ts";
 import { explainStartFailure } from "./start-failure.ts";
 import { type Stopping, stopOnDemand } from "./stop-on-demand.ts";
 import type { UsageMeter } from "./usage.ts";
-import type { Watchdog } from "./watchdog.ts";
 
 /** Name of the variable that marks every descendant of a task; its value is unique per task. */
 export const ATTEMPT_VARIABLE = "RENDT_ATTEMPT";
 
-export type ProcessHost = { pipes: PipeStock; watchdog: Watchdog; graceMs: number; usage: UsageMeter; frost: Frost };
+/** What the runs of one slot share. */
+export type ProcessHost = {
+  pipes: PipeStock;
+  graceMs: number;
+  usage: UsageMeter;
+  frost: Frost;
+  /** How a shell between us and the command begins what it says on standard error: that is not the job's, and is kept out of its log. */
+  speaker?: string;
+};
 
 /** How long output may still come from descendants after the child's own end, before they are killed. */
 const DRAIN_MS = 300;
 /** Children shorter than this are read once, at their end. */
 const FLOW_AFTER_MS = 5;
 
-/** A child as its sandbox level starts and reaches it. */
+/** A run as its sandbox level starts and reaches it. */
 export type Started = {
-  child: ChildProcess;
-  /** First process of the task, for those who look at what it uses; undefined while it is not known. */
-  root(): number | undefined;
+  /** Resolves when the command is gone; with an error when there was never one. */
+  exited: Promise<Exit>;
+  /** Processes of the task, for those who look at what it uses; all others are below them. None while none is known. */
+  roots(): readonly number[];
   /** TERM asks the task's processes to end, KILL ends all that can be reached. */
   kill(signal: "SIGTERM" | "SIGKILL"): void;
-  /** Ends whatever is left once the child is gone. */
-  sweep(): Promise<void>;
+  /** Ends whatever is left once the command is gone; absent where nobody can be. */
+  sweep?(): Promise<void>;
   /** What an exit means, where that is not the command's own; undefined when it is. `errors`: how standard error began. */
-  read(code: number | null, errors: string): Failure | undefined;
+  read(exit: Exited, errors: string): Failure | undefined;
 };
-export type Start = (run: Run, stdio: Stdio) => Started;
-export type Stdio = readonly [number | "ignore", number, number];
+export type Exited = { code: number | null; signal: NodeJS.Signals | null };
+export type Exit = Exited | { error: unknown };
+export type Start = (run: Run, streams: Streams) => Started;
+/** What a run reads and writes: whoever starts it closes the write ends once they are with the command, or it is gone. */
+export type Streams = { input: Input | undefined; out: OutputPipe; errors: OutputPipe };
+/** A file, opened and by its name. */
+type Input = { fd: number; path: string };
 type Failure = Omit<RunEnd, "durationMs">;
 
-/**
- * Runs a command until it and all its descendants are gone. Decides on `exit`: `close` comes only when every descendant has let go of the
- * pipes, which may be never.
- */
+/** Runs a command until it and all its descendants are gone. */
 export async function runProcess(host: ProcessHost, run: Run, signal: AbortSignal, start: Start): Promise<RunEnd> {
   const began = performance.now();
   const took = () => Math.round(performance.now() - began);
   if (signal.aborted) return { outcome: "stopped", exitCode: 0, durationMs: 0 };
 
-  const stdin = openInput(run);
-  if (typeof stdin === "object") return { ...stdin, durationMs: took() };
-  let opened: Opened | undefined;
+  const input = openInput(run);
+  if (input && "outcome" in input) return { ...input, durationMs: took() };
+  let streams: Streams | undefined;
   let started: Started;
   let stopping: Stopping | undefined;
   const errors: Buffer[] = [];
-  const output = keepStart(
-    errors,
-    outputLimit(run, (reason) => stopping?.hit(reason)),
-  );
+  const limited = outputLimit(run, (reason) => stopping?.hit(reason));
+  const output = keepStart(errors, host.speaker, limited);
   try {
-    opened = await open(host.pipes, { ...run, output });
-    started = start(run, [stdin, opened.pipes[0].writer, opened.pipes[1].writer]);
+    streams = await open(host.pipes, { input, output });
+    started = start(run, streams);
   } catch (error) {
-    opened?.close();
+    close(streams);
     return { ...explainStartFailure(run, error), durationMs: took() };
   } finally {
-    if (stdin !== "ignore") closeSync(stdin);
-  }
-  for (const pipe of opened.pipes) pipe.closeWriter();
-  const { child } = started;
-  const { pid } = child;
-  if (pid === undefined) {
-    const error = await new Promise((resolve) => child.once("error", resolve));
-    opened.close();
-    return { ...explainStartFailure(run, error), durationMs: took() };
+    if (input) closeSync(input.fd);
   }
 
-  host.watchdog.began(pid);
-  const exited = new Promise<{ code: number | null; name: NodeJS.Signals | null }>((resolve) =>
-    child.once("exit", (code, name) => resolve({ code, name })),
-  );
   stopping = stopOnDemand({ signal, timeoutMs: run.timeoutMs, graceMs: host.graceMs }, started.kill);
   const { hit, pause, resume, pausedMs } = stopping;
-  const thawForGood = host.frost.began({ root: started.root, pause, resume });
-  const guard = startGuard({ root: started.root, folder: run.folder, limits: run.limits, hit });
-  const { pipes } = opened;
+  const { roots } = started;
+  const thawForGood = host.frost.began({ roots, pause, resume });
+  const guard = startGuard({ roots, folder: run.folder, limits: run.limits, hit });
+  const { out, errors: err } = streams;
   const flow = setTimeout(() => {
-    for (const pipe of pipes) pipe.flow();
+    out.flow();
+    err.flow();
   }, FLOW_AFTER_MS);
 
-  const { code, name } = await exited;
+  const exit = await started.exited;
   const durationMs = took() - Math.round(pausedMs());
   thawForGood();
   guard.close();
-  const usage = host.usage.ofEnded(guard.seen, durationMs);
   clearTimeout(flow);
   stopping.clear();
-  await settle(started, pipes);
-  host.watchdog.ended(pid);
-  const ended = stopping.why() === undefined ? started.read(code, Buffer.concat(errors).toString()) : undefined;
-  return { ...(ended ?? judge(code, name, stopping, run)), durationMs, usage };
+  if ("error" in exit) {
+    close(streams);
+    return { ...explainStartFailure(run, exit.error), durationMs };
+  }
+  const usage = host.usage.ofEnded(guard.seen, durationMs);
+  await settle(started, [out, err]);
+  const ended = stopping.why() === undefined ? started.read(exit, Buffer.concat(errors).toString()) : undefined;
+  return { ...(ended ?? judge(exit, stopping, run)), durationMs, usage };
 }
 
 /** Empties the pipes and ends all that is left of the task; whoever still holds a pipe after the bound is killed. */
 async function settle(started: Started, pipes: readonly OutputPipe[]): Promise<void> {
+  if (!started.sweep) return void (await Promise.all(pipes.map((pipe) => pipe.drain())));
   const drained = await Promise.all(pipes.map((pipe) => pipe.drain(DRAIN_MS)));
   await started.sweep();
   if (drained.every(Boolean)) return;
@@ -111,39 +112,39 @@ async function settle(started: Started, pipes: readonly OutputPipe[]): Promise<v
   for (const pipe of pipes) pipe.close();
 }
 
-type Opened = { pipes: readonly [OutputPipe, OutputPipe]; close(): void };
+async function open(
+  stock: PipeStock,
+  { input, output }: { input: Input | undefined; output: Run["output"] },
+): Promise<Streams> {
+  const out = await stock.take("stdout", (chunk) => output("stdout", chunk));
+  return { input, out, errors: await stock.take("stderr", (chunk) => output("stderr", chunk)) };
+}
 
-async function open(stock: PipeStock, run: Run): Promise<Opened> {
-  const pipes = [
-    await stock.take((chunk) => run.output("stdout", chunk)),
-    await stock.take((chunk) => run.output("stderr", chunk)),
-  ] as const;
-  return {
-    pipes,
-    close() {
-      for (const pipe of pipes) pipe.close();
-    },
-  };
+function close(streams: Streams | undefined): void {
+  streams?.out.close();
+  streams?.errors.close();
 }
 
 const START_BYTES = 1024;
 
 /** What a start failed by stands at the very beginning of standard error. */
-function keepStart(errors: Buffer[], output: Run["output"]): Run["output"] {
+function keepStart(errors: Buffer[], speaker: string | undefined, output: Run["output"]): Run["output"] {
   let kept = 0;
+  let speaks = false;
   return (stream, chunk) => {
     if (stream === "stderr" && kept < START_BYTES) {
+      speaks ||= kept === 0 && speaker !== undefined && chunk.toString("latin1", 0, speaker.length) === speaker;
       // A copy: the chunk may be a part of a large buffer.
       errors.push(Buffer.from(chunk.subarray(0, START_BYTES - kept)));
       kept += chunk.length;
     }
-    return output(stream, chunk);
+    return speaks && stream === "stderr" ? undefined : output(stream, chunk);
   };
 }
 
 /** The file that standard input reads: one of the job's own, or else the command does not start. */
-function openInput({ stdin, folder }: Run): number | "ignore" | Omit<RunEnd, "durationMs"> {
-  if (stdin === undefined) return "ignore";
+function openInput({ stdin, folder }: Run): Input | Failure | undefined {
+  if (stdin === undefined) return undefined;
   const refuse = (why: string) => {
     const reason = `standard input can't be read from ${JSON.stringify(stdin)}: ${why}`;
     return { outcome: "not_started", exitCode: 125, reason } as const;
@@ -154,7 +155,7 @@ function openInput({ stdin, folder }: Run): number | "ignore" | Omit<RunEnd, "du
     const path = realpathSync(join(folder.work, stdin));
     if (!path.startsWith(`${realpathSync(folder.work)}${sep}`)) return refuse("it leads out of the working folder");
     const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    if (fstatSync(fd).isFile()) return fd;
+    if (fstatSync(fd).isFile()) return { fd, path };
     closeSync(fd);
     return refuse("it is no file");
   } catch {
@@ -174,7 +175,7 @@ function outputLimit({ output, limits: { outputBytes } }: Run, hit: (reason: str
   };
 }
 
-function judge(code: number | null, name: NodeJS.Signals | null, stopping: Stopping, run: Run): Failure {
+function judge({ code, signal: name }: Exited, stopping: Stopping, run: Run): Failure {
   const exitCode = name === null ? (code ?? 0) : 128 + (system.signals[name] ?? 0);
   const signal = name === null ? {} : { signal: name };
   const why = stopping.why();

@@ -44,12 +44,15 @@ export function explainStartFailure(run: Run, error: unknown): Failure {
 
 /** The same of a command that a shell could not `exec` for us; undefined when the exit code is the command's own. */
 export function explainShellFailure(run: Run, code: number | null, errors: string): Failure | undefined {
-  if (code !== 126 && code !== 127) return undefined;
   // dash: "sh: 1: exec: nothing: not found"; bash: "sh: line 1: nothing: No such file or directory"; env and taskset likewise.
-  const shell = /^(\S*sh|\/\.job|env|taskset): .*\n$/.test(errors);
-  return shell
-    ? explainStartFailure(run, Object.assign(new Error(errors), { code: code === 127 ? "ENOENT" : "EACCES" }))
-    : undefined;
+  return /^(\S*sh|\/\.job|env|taskset): .*\n$/.test(errors) ? explainExec(run, code, errors) : undefined;
+}
+
+/** The same where these words are known to be a shell's that was to `exec` the command. */
+export function explainExec(run: Run, code: number | null, words: string): Failure | undefined {
+  if (code !== 126 && code !== 127) return undefined;
+  const why = / too long\n$/.test(words) && code === 126 ? "E2BIG" : code === 127 ? "ENOENT" : "EACCES";
+  return explainStartFailure(run, Object.assign(new Error(words), { code: why }));
 }
 
 const notStarted = (exitCode: number, reason: string): Failure => ({ outcome: "not_started", exitCode, reason });

@@ -10,7 +10,6 @@ import { ATTEMPT_VARIABLE } from "./process.ts";
 import type { Sandbox } from "./sandbox/port.ts";
 import { createSandbox } from "./sandbox/sandbox.ts";
 import { createTaskFolders, removeTree, type TaskFolders } from "./task-folders.ts";
-import { startWatchdog } from "./watchdog.ts";
 
 /** What a worker has on its own machine: made before it speaks to a server, taken down after. */
 export type Workplace = {
@@ -46,12 +45,14 @@ export async function openWorkplace(config: WorkerConfig): Promise<Workplace> {
 
     const { journal, open: left } = openJournal(join(state, "journal"), notice);
     undo.push(() => journal.close());
-    const watchdog = startWatchdog(`${ATTEMPT_VARIABLE}=${life}.`, notice);
-    undo.push(() => watchdog.close());
     const { slots, graceMs, runtimes, bus } = config;
-    const sandbox = await createSandbox({ state, workerId, life, slots, graceMs, runtimes, bus, watchdog, notice });
+    const sandbox = await createSandbox({ state, workerId, life, slots, graceMs, runtimes, bus, notice });
     undo.push(() => sandbox.close());
     checkLevel(config, sandbox.missing);
+    if (sandbox.without !== undefined)
+      notice(
+        `slots have no namespaces of their own, and are slower, because they are not to be had here: ${sandbox.without}`,
+      );
     const folders = createTaskFolders(sandbox.taskRoot, life, notice);
     undo.push(() => folders.close());
     makePrivate(join(state, "logs"));

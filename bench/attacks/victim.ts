@@ -7,7 +7,6 @@ import { lesser } from "../../worker/sandbox/limits.ts";
 import type { Level, Sandbox, TaskFolder } from "../../worker/sandbox/port.ts";
 import { createSandbox } from "../../worker/sandbox/sandbox.ts";
 import { removeTree } from "../../worker/task-folders.ts";
-import { startWatchdog } from "../../worker/watchdog.ts";
 import { ATTACKS, type Attack, commandOf, type Scene } from "./list.ts";
 
 type Order = { attacks: string[]; level: Level; folder: string; port: number; secret: string };
@@ -20,7 +19,6 @@ const order: Order = JSON.parse(process.argv[2] ?? "");
 closeInherited();
 const state = join(order.folder, "worker");
 mkdirSync(state, { recursive: true });
-const watchdog = startWatchdog("RENDT_ATTEMPT=victim.", () => undefined);
 const sandbox = await createSandbox({
   state,
   workerId: `victim-${process.pid}`,
@@ -28,13 +26,11 @@ const sandbox = await createSandbox({
   slots: 1,
   graceMs: GRACE_MS,
   runtimes: [],
-  watchdog,
   notice: () => undefined,
 });
 if (order.level === "strict" && sandbox.missing !== undefined) print({ skipped: sandbox.missing });
 else for (const attack of ATTACKS) if (order.attacks.includes(attack.name)) print(await run(attack, sandbox));
 await sandbox.close();
-await watchdog.close();
 
 function print(line: object): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);

@@ -2,8 +2,8 @@ import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { TaskFolder } from "./port.ts";
 
-/** Descriptors that bubblewrap and the shell inside it are given. */
-export const FD = { seccomp: 3, status: 4, args: 5, shell: 6, script: 7 } as const;
+/** Descriptors that bubblewrap and the shell inside it are given: the filter, the shell's script, and what the shell says. */
+export const INNER_FD = { seccomp: 3, script: 4, shell: 5 } as const;
 
 /** Where a task sees its folders. HOME and TMPDIR lie on the disk; /tmp and /dev/shm are small and in memory. */
 export const INSIDE: TaskFolder = { root: "/job", work: "/job", home: "/home/job", tmp: "/var/tmp" };
@@ -19,11 +19,14 @@ export type View = {
   /** Folders outside /usr that the owner of the machine lets jobs read. */
   runtimes: readonly string[];
   seccomp: boolean;
+  /** Words that make what follows the last to be served. */
+  idle: readonly string[];
 };
 
-/** What bubblewrap reads from its descriptor `args`: there nobody else can see the paths of this machine. */
-export function bubblewrapArguments({ folder, etc, runtimes, seccomp }: View): string[] {
+/** The words that make a sandbox; inside, a shell runs the script that it is handed. */
+export function bubblewrapWords({ folder, etc, runtimes, seccomp, idle }: View): string[] {
   return [
+    "bwrap",
     ...["--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--unshare-uts"],
     ...["--unshare-cgroup-try", "--unshare-net"],
     // Our shell takes the place of its own first process: that one is not waited for, and the task's processor time would be lost.
@@ -48,14 +51,12 @@ export function bubblewrapArguments({ folder, etc, runtimes, seccomp }: View): s
     ...["--size", String(MEMORY_DISK_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
     ...["--size", String(MEMORY_DISK_BYTES), "--perms", "1777", "--tmpfs", "/tmp"],
     ...["--bind", folder.work, INSIDE.work, "--bind", folder.home, INSIDE.home, "--bind", folder.tmp, INSIDE.tmp],
-    ...["--chdir", INSIDE.work, "--ro-bind-data", String(FD.script), SCRIPT, "--remount-ro", "/"],
-    ...(seccomp ? ["--seccomp", String(FD.seccomp)] : []),
-    ...["--json-status-fd", String(FD.status)],
+    ...["--chdir", INSIDE.work, "--ro-bind-data", String(INNER_FD.script), SCRIPT, "--remount-ro", "/"],
+    ...(seccomp ? ["--seccomp", String(INNER_FD.seccomp)] : []),
+    // Inside, because the making of the sandbox should not wait for everybody else.
+    ...["--", ...idle, "/bin/sh", SCRIPT],
   ];
 }
-
-/** The program that runs inside. */
-export const INNER: readonly string[] = ["/bin/sh", SCRIPT];
 
 /** /bin and its like: links into /usr on most systems, folders of their own on Alpine and NixOS. */
 function rootLinks(): string[] {

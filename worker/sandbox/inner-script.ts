@@ -1,11 +1,10 @@
+import { replaceShell } from "../shell-text.ts";
+import { INNER_FD } from "./bubblewrap.ts";
 import type { Limits } from "./limits.ts";
 
 type Inner = { command: readonly string[]; env: Readonly<Record<string, string>>; limits: Limits };
 
-/** A word of a shell, whatever is in it. */
-export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
-
-/** The shell writes this when all is ready, and begins the job once it has read a line. */
+/** The shell writes this when all is ready, right before the job begins. */
 export const BEGUN = "begun\n";
 
 /**
@@ -14,33 +13,18 @@ export const BEGUN = "begun\n";
  * as 9 and writes its own to the worker, where its word for a signal ("Killed") tells it from an exit code.
  */
 export function innerScript({ command, env, limits }: Inner): string {
-  const names = Object.keys(env);
-  const plain = names.filter((name) => isShellName(name));
-  const odd = names.filter((name) => !isShellName(name));
-  const words = command.map(quote).join(" ");
-  const assign = (name: string) => `${name}=${quote(env[name] ?? "")}`;
   return [
-    `exec 9>&2 2>&6 6>&-`,
+    `exec 9>&2 2>&${INNER_FD.shell} ${INNER_FD.shell}>&-`,
     `{ ${rlimits(limits).join(" && ")}; } || exit 125`,
-    `printf ${quote(BEGUN.replace("\n", "\\n"))} >&2`,
-    `read -r go <&2 || exit 125`,
+    // The first to go when memory runs out.
+    "echo 1000 >/proc/self/oom_score_adj",
+    `echo ${BEGUN.trim()} >&2`,
     // Redirected inside, because a redirection of the brackets leaves a copy of the worker's channel open in them.
-    `(`,
-    `exec 2>&9 9>&-`,
-    `unset PWD OLDPWD`,
-    ...plain.map((name) => `export ${assign(name)}`),
-    odd.length > 0
-      ? `exec env -- ${odd.map((name) => quote(`${name}=${env[name]}`)).join(" ")} ${words}`
-      : `exec ${words}`,
-    `)`,
-    `exit $?`,
-    ``,
+    `( exec 2>&9 9>&-; ${replaceShell({ command, env })} )`,
+    "exit $?",
+    "",
   ].join("\n");
 }
-
-/** Such a shell has no builtin of these names that `exec` would find; OPTIND and friends mean something to it. */
-const isShellName = (name: string): boolean =>
-  /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !/^(OPTIND|PPID|UID|EUID|BASH.*|SHELLOPTS)$/.test(name);
 
 const blocks = (bytes: number): number => Math.ceil(bytes / 512);
 const KIB = 1024;

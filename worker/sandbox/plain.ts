@@ -1,40 +1,49 @@
 import { spawn } from "node:child_process";
+import { exitOf } from "../child-exit.ts";
 import { killLeftovers } from "../leftovers.ts";
 import { ATTEMPT_VARIABLE, type Start } from "../process.ts";
+import { signalTo } from "../process-tree.ts";
 import { explainShellFailure } from "../start-failure.ts";
+import type { Watchdog } from "../watchdog.ts";
 import { coresOf } from "./cores.ts";
 import { rlimits } from "./inner-script.ts";
 import type { Limits } from "./limits.ts";
 import type { Run, SlotUser } from "./port.ts";
 
-/** Level `none`: a plain child in a group of its own. Safe from accidents, not from attackers. */
-export function plainStart(user: SlotUser | undefined, slot: number): Start {
-  return (run, stdio) => {
+type Place = { user: SlotUser | undefined; slot: number; watchdog: Watchdog };
+
+/** Level `none` where slots can have no namespaces: a child of the worker itself, in a group of its own. */
+export function plainStart({ user, slot, watchdog }: Place): Start {
+  return (run, streams) => {
     const [file = "", ...words] = [...coresOf(run.limits, slot), ...withLimits(run, user)];
     const child = spawn(file, words, {
       cwd: run.folder.work,
       env: run.env,
-      stdio: [...stdio],
+      stdio: [streams.input?.fd ?? "ignore", streams.out.writer, streams.errors.writer],
       detached: true,
       ...user,
     });
+    streams.out.closeWriter();
+    streams.errors.closeWriter();
+    const exited = exitOf(child);
     const { pid } = child;
-    const mark = { tag: `${ATTEMPT_VARIABLE}=${run.env[ATTEMPT_VARIABLE]}`, ...(user && { uid: user.uid }) };
+    if (pid === undefined) return { exited, roots: () => [], kill: () => undefined, read: () => undefined };
+    watchdog.began(pid);
     return {
-      child,
-      root: () => pid,
+      exited,
+      roots: () => [pid],
       kill(signal) {
-        if (pid === undefined) return;
-        killGroup(pid, signal);
+        signalTo(-pid, signal);
         // A stopped process takes its TERM only when it goes on.
-        if (signal === "SIGTERM") killGroup(pid, "SIGCONT");
+        if (signal === "SIGTERM") signalTo(-pid, "SIGCONT");
       },
       async sweep() {
-        if (pid === undefined) return;
-        killGroup(pid, "SIGKILL");
-        await killLeftovers(mark, pid);
+        signalTo(-pid, "SIGKILL");
+        const tag = `${ATTEMPT_VARIABLE}=${run.env[ATTEMPT_VARIABLE]}`;
+        await killLeftovers({ tag, ...(user && { uid: user.uid }) }, pid);
+        watchdog.ended(pid);
       },
-      read: (code, errors) => (file === run.command[0] ? undefined : explainShellFailure(run, code, errors)),
+      read: ({ code }, errors) => (file === run.command[0] ? undefined : explainShellFailure(run, code, errors)),
     };
   };
 }
@@ -46,12 +55,4 @@ function withLimits({ command, limits }: Run, user: SlotUser | undefined): reado
   const commands = rlimits(asked);
   if (commands.length === 1) return command;
   return ["/bin/sh", "-c", `${commands.join(" && ")} && exec "$@"`, "sh", ...command];
-}
-
-export function killGroup(group: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-group, signal);
-  } catch {
-    // ESRCH: nobody is left; EPERM: only zombies are (macOS).
-  }
 }

@@ -50,7 +50,7 @@ export type Slot = {
 /** What stands between jobs and the machine. */
 export type Sandbox = {
   /** What was proven to work here. */
-  readonly measured: Pick<WorkerInfo, "sandbox" | "limits" | "seccomp">;
+  readonly measured: Pick<WorkerInfo, "sandbox" | "limits" | "seccomp" | "namespaces">;
   readonly slots: readonly Slot[];
   /** Below here the folders of tasks are made: a place that the slots' users can walk. Names with a dot in front are the sandbox's own. */
   readonly taskRoot: string;

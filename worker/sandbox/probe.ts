@@ -1,18 +1,14 @@
-import type { ProcessHost } from "../process.ts";
-import { ATTEMPT_VARIABLE, runProcess } from "../process.ts";
-import type { Run, SlotUser, TaskFolder } from "./port.ts";
-import { type StrictSetting, strictStart } from "./strict.ts";
+import { ATTEMPT_VARIABLE } from "../process.ts";
+import type { Run, Slot, TaskFolder } from "./port.ts";
 import { onPath } from "./tools.ts";
 
 const PROBE_MS = 5000;
-
-type Place = { host: ProcessHost; setting: StrictSetting; folder: TaskFolder; user: SlotUser | undefined; tag: string };
 
 /**
  * Runs a command in the real sandbox as a slot's user, which must not see what it should not. Answers what is wrong, with the one change
  * that puts it right; undefined when all is well. Reading sysctls instead would miss half of the reasons.
  */
-export async function probeStrict({ host, setting, folder, user, tag }: Place): Promise<string | undefined> {
+export async function probeStrict(slot: Slot, folder: TaskFolder, tag: string): Promise<string | undefined> {
   if (process.platform !== "linux") return "it needs Linux (on other systems: a Linux machine, or a virtual one)";
   if (!onPath("bwrap")) return "there is no bwrap: install the package bubblewrap";
   const looks = ["! test -e /etc/shadow", "! test -e /root", `test "$$" != 1`, "! test -w /usr", "echo shut-in"];
@@ -30,7 +26,7 @@ export async function probeStrict({ host, setting, folder, user, tag }: Place): 
       return undefined;
     },
   };
-  const end = await runProcess(host, run, new AbortController().signal, strictStart(setting, user, 0));
+  const end = await slot.run(run, new AbortController().signal);
   const text = Buffer.concat(printed).toString().trim();
   if (end.outcome === "exited" && end.exitCode === 0 && text === "shut-in") return undefined;
   const why = end.reason ?? (text || `exit code ${end.exitCode}`);

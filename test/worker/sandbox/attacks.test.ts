@@ -21,11 +21,7 @@ it.skipIf(strictMissing !== undefined)(
 );
 
 it("the same programs do succeed where nothing stops them", { timeout: 60_000 }, async () => {
-  const harmless = [
-    "read the owner's private key",
-    "read a secret from any environment",
-    "connect to a service on loopback",
-  ];
+  const harmless = ["read the owner's private key", "read the worker's token file", "connect to a service on loopback"];
   const { verdicts } = await attack(harmless, "none");
   expect(verdicts.map(({ got }) => got)).toEqual(["key", "token", "connected"]);
 });

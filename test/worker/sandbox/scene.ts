@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Run, RunEnd, Sandbox, Slot, TaskFolder } from "../../../worker/sandbox/port.ts";
 import { createSandbox } from "../../../worker/sandbox/sandbox.ts";
-import { startWatchdog } from "../../../worker/watchdog.ts";
 
 export type Ran = RunEnd & { stdout: string; stderr: string };
 export type Scene = {
@@ -19,7 +18,6 @@ export async function openScene({ graceMs = 200, runtimes = [] as string[] } = {
   const state = mkdtempSync("/var/tmp/rendt-sandbox-");
   chmodSync(state, 0o711);
   const life = `life-${process.pid}-${Math.random().toString(36).slice(2)}`;
-  const watchdog = startWatchdog(`RENDT_ATTEMPT=${life}.`, () => undefined);
   const notice = () => undefined;
   const sandbox = await createSandbox({
     state,
@@ -28,12 +26,10 @@ export async function openScene({ graceMs = 200, runtimes = [] as string[] } = {
     slots: 1,
     graceMs,
     runtimes,
-    watchdog,
     notice,
   });
   onTestFinished(async () => {
     await sandbox.close();
-    await watchdog.close();
     rmSync(state, { recursive: true, force: true });
   });
   const [slot] = sandbox.slots;
@@ -71,7 +67,6 @@ export async function openScene({ graceMs = 200, runtimes = [] as string[] } = {
 export const strictMissing = await (async () => {
   const state = mkdtempSync("/var/tmp/rendt-probe-");
   chmodSync(state, 0o711);
-  const watchdog = startWatchdog(`RENDT_ATTEMPT=probe-${process.pid}.`, () => undefined);
   const setting = {
     state,
     workerId: "wprobe",
@@ -79,12 +74,10 @@ export const strictMissing = await (async () => {
     slots: 1,
     graceMs: 200,
     runtimes: [],
-    watchdog,
     notice: () => undefined,
   };
   const sandbox = await createSandbox(setting);
   await sandbox.close();
-  await watchdog.close();
   rmSync(state, { recursive: true, force: true });
   return sandbox.missing;
 })();

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { lookAtTree } from "../../process-tree.ts";
+import { lookAtTrees } from "../../process-tree.ts";
 import type { Sensor } from "../sources.ts";
 
 const NO_PROC = "this system has no /proc, from which it is read";
@@ -11,7 +11,7 @@ const TICK_MS = 10;
 /** Cores that others keep busy: all that the machine did since the last look, less what this worker and its tasks did. */
 export function createOthersLoad(steady: () => number): Sensor<number> {
   let last: { at: number; othersMs: number } | undefined;
-  const othersMs = async () => busyMs() - (await lookAtTree(process.pid)).cpuMs;
+  const othersMs = async () => busyMs() - (await lookAtTrees([process.pid])).cpuMs;
   return {
     missing: async () => (hasProc() ? undefined : NO_PROC),
     async read() {
@@ -42,7 +42,7 @@ export function createProgramList(): Sensor<ReadonlySet<string>> {
   return {
     missing: async () => (hasProc() ? undefined : NO_PROC),
     async read() {
-      const ours = new Set((await lookAtTree(process.pid)).pids);
+      const ours = new Set((await lookAtTrees([process.pid])).pids);
       const before = looks % FORGET_EVERY === 0 ? new Map<number, readonly string[]>() : known;
       looks += 1;
       known = new Map();
