@@ -34,7 +34,7 @@ const ERROR_BYTES = 64 * 1024;
 
 /** Uses a grant once: sends exactly its request and answers when the store took it; its refusal is an AnsweredError. */
 export async function useGrant(
-  transfer: Transfer,
+  transfer: Pick<Transfer, "http" | "url" | "signal">,
   { grant, headers, body, signal }: Exchange,
 ): Promise<StreamedAnswer> {
   const url = resolveGrantUrl(transfer.url, grant.url);

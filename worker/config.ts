@@ -8,6 +8,7 @@ import { MAX_LOG_BYTES, MIN_OPEN_FILES, MIN_PROCESSES } from "../contract/limits
 import type { Network } from "../lan/networks.ts";
 import type { TokenKeeper } from "./own-token.ts";
 import type { Sources } from "./owner-rules/sources.ts";
+import type { Install } from "./update/updater.ts";
 
 const absolute = z.string().refine((path) => isAbsolute(path) && path !== "/", "the full path of a folder");
 const bytes = z.int().min(1);
@@ -34,6 +35,13 @@ const config = z.strictObject({
   networks: z.custom<() => readonly Network[]>((value) => typeof value === "function").optional(),
   /** Hears the server's new URL, which is to be tried first at the next start. */
   moved: z.custom<(url: string) => void>((value) => typeof value === "function").default(() => () => undefined),
+  /** Newer builds are taken that this key signs; `install` hears when one lies ready. Without, none are looked for. */
+  update: z
+    .strictObject({
+      pinned: z.string(),
+      install: z.custom<(build: Install) => void>((value) => typeof value === "function"),
+    })
+    .optional(),
   /** Everything the worker keeps; one worker per folder. */
   state: z
     .string()

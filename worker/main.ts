@@ -1,8 +1,7 @@
 import { arch, cpus, platform, totalmem } from "node:os";
-import { type Client, createClient } from "../contract/client.ts";
+import type { Client } from "../contract/client.ts";
 import type { AnswerOf } from "../contract/operations.ts";
 import { createRetryingClient, isWorthRetry } from "../contract/retry.ts";
-import { createNodeHttp, type NodeHttp } from "../files/node-http.ts";
 import { runLease } from "./attempt.ts";
 import { createBackOff } from "./back-off.ts";
 import type { WorkerConfig, WorkerOptions } from "./config.ts";
@@ -10,15 +9,14 @@ import { deliver, removeFiles } from "./deliver.ts";
 import { createDeliveries } from "./deliveries.ts";
 import { roomAt } from "./disk-use.ts";
 import { endAt, endWhenIdle } from "./endings.ts";
-import { createFollowingHttp } from "./follow-server.ts";
 import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import type { Held } from "./held.ts";
 import { createInputs } from "./inputs.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { createOrders } from "./orders.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
-import { createOwnToken } from "./own-token.ts";
 import { askOwner, type Owner } from "./owner.ts";
+import { openReach } from "./reach.ts";
 import { recover } from "./recover.ts";
 import { keepHeapSmall } from "./small-heap.ts";
 import { houseOf } from "./terms.ts";
@@ -94,10 +92,8 @@ type Life = {
 async function work(life: Life): Promise<string> {
   const { config, place, draining, cancelling } = life;
   const leaving = new AbortController();
-  const http = openHttp(config);
-  const own = createOwnToken(config);
-  const client = createClient({ url: config.url, token: config.token, transport: own.carry(http.transport) });
   const held = new Map<string, Held>();
+  const { http, client, own, close } = openReach(config, () => held.size === 0);
   endAt(config.until, draining);
   const rest = endWhenIdle(config.idleExitMs, held, draining);
   rest();
@@ -125,17 +121,12 @@ async function work(life: Life): Promise<string> {
   } finally {
     leaving.abort();
     await place.close();
-    http.close();
+    close();
   }
 }
 
 const whyOf = ({ signal }: AbortController): string =>
   signal.aborted ? String(signal.reason) : "its one piece of work is done";
-
-function openHttp({ url, pin, networks, moved, notice }: WorkerConfig): NodeHttp {
-  if (networks === undefined || pin?.fingerprint === undefined) return createNodeHttp({ pin });
-  return createFollowingHttp({ url, pin: { ...pin, fingerprint: pin.fingerprint }, networks, moved, notice });
-}
 
 /** Tries for ever: a worker may start before its server. Undefined when it was told to stop meanwhile. */
 async function register(client: Client, { config, place, draining }: Life): Promise<AnswerOf<"register"> | undefined> {

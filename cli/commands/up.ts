@@ -5,13 +5,13 @@ import { asDiskError } from "../../files/disk-error.ts";
 import { startLocal } from "../../functions/local.ts";
 import { type Announced, announceServer } from "../../lan/announce.ts";
 import { currentProfile, foldersOf } from "../../sdk/profile.ts";
+import { startWorkerChild, type WorkerChild } from "../../worker/worker-child.ts";
 import type { Call } from "../command.ts";
 import { usage } from "../failure.ts";
 import { onInterrupt } from "../interrupt.ts";
 import { parseListen } from "../listen-address.ts";
 import type { Terminal } from "../terminal.ts";
 import { keepProfile, notedProfile } from "../up-profile.ts";
-import { startWorkerChild, type WorkerChild } from "../worker-child.ts";
 
 const LISTEN = "127.0.0.1:4810";
 
@@ -106,8 +106,8 @@ function startOwnWorker(
   const { RENDT_URL: _url, RENDT_TOKEN: _token, RENDT_TOKEN_FILE: _file, ...env } = environment;
   const slots = options.slots === undefined ? [] : ["--slots", String(options.slots)];
   return startWorkerChild({
-    program: process.argv[1] ?? "",
-    args: ["--profile", profile, "--dir", join(folder, "worker"), ...slots],
+    program: () => process.argv[1] ?? "",
+    args: ["worker", "start", "--profile", profile, "--dir", join(folder, "worker"), ...slots],
     env,
     say: (text) => terminal.say(`rendt: ${text}`),
   });

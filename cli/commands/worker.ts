@@ -13,7 +13,7 @@ import { workerTokenKeeper } from "../keep-token.ts";
 import { addressOf } from "../server.ts";
 import { nextTimeOfDay } from "../time-of-day.ts";
 import { formatDuration } from "../units.ts";
-import type { StopMessage } from "../worker-child.ts";
+import type { StopMessage } from "../../worker/worker-child.ts";
 
 /** What the first signals do, and what the next one would. */
 const MEANINGS = [

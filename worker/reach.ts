@@ -1,0 +1,43 @@
+import { type Client, createClient } from "../contract/client.ts";
+import { createNodeHttp, type NodeHttp } from "../files/node-http.ts";
+import type { WorkerConfig } from "./config.ts";
+import { createFollowingHttp } from "./follow-server.ts";
+import { createOwnToken } from "./own-token.ts";
+import { listenForBuilds } from "./update/listen.ts";
+import { buildsOf } from "./update/state.ts";
+import { createUpdater } from "./update/updater.ts";
+
+/** How a worker reaches its server: wherever that is, with a token that is good, and as a build that it understands. */
+export type Reach = { http: NodeHttp; client: Client; own: ReturnType<typeof createOwnToken>; close(): void };
+
+export function openReach(config: WorkerConfig, idle: () => boolean): Reach {
+  const { url, token, update, state, notice } = config;
+  const http = openHttp(config);
+  const own = createOwnToken(config);
+  const client = createClient({ url, token, transport: own.carry(http.transport) });
+  if (!update) return { http, client, own, close: () => http.close() };
+  const transfer = { http, url };
+  const updater = createUpdater({
+    ...update,
+    folder: buildsOf(state),
+    running: RENDT_VERSION,
+    client,
+    transfer,
+    idle,
+    notice,
+  });
+  return {
+    http,
+    client: listenForBuilds(client, updater),
+    own,
+    close() {
+      updater.close();
+      http.close();
+    },
+  };
+}
+
+function openHttp({ url, pin, networks, moved, notice }: WorkerConfig): NodeHttp {
+  if (networks === undefined || pin?.fingerprint === undefined) return createNodeHttp({ pin });
+  return createFollowingHttp({ url, pin: { ...pin, fingerprint: pin.fingerprint }, networks, moved, notice });
+}

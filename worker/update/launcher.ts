@@ -1,0 +1,135 @@
+import { mkdirSync } from "node:fs";
+import * as z from "zod";
+import { publisherKey } from "../../contract/build.ts";
+import { isNewer } from "../../contract/version-order.ts";
+import { startWorkerChild, type WorkerChild } from "../worker-child.ts";
+import { fileOf, isWhole, pruneBuilds } from "./build-files.ts";
+import {
+  begin,
+  type Installed,
+  promote,
+  readUpdates,
+  rollBack,
+  tryBuild,
+  type UpdateState,
+  writeUpdates,
+} from "./state.ts";
+
+/** What a launched worker tells its launcher. */
+const told = z.discriminatedUnion("is", [
+  z.strictObject({ is: z.literal("healthy") }),
+  z.strictObject({ is: z.literal("install"), version: z.string(), sha256: z.string(), key: publisherKey }),
+]);
+export type Told = z.infer<typeof told>;
+
+const HEALTHY_WITHIN_MS = 60_000;
+const NOTE_AGAIN_MS = 60_000;
+
+type Launch = {
+  /** The launcher's own program and its version: what runs while no newer build is installed. */
+  program: string;
+  version: string;
+  /** Of the builds and their state. */
+  folder: string;
+  /** The operator's key, as it came with the enrolment. */
+  pinned: string;
+  args: readonly string[];
+  env: Readonly<Record<string, string | undefined>>;
+  say: (text: string) => void;
+  healthyWithinMs?: number;
+};
+
+/**
+ * Runs a worker that brings itself up to date. It alone writes which build is the current one, so that a kill at any moment leaves the
+ * old state or the new one; a new build that is not healthy in time is replaced by the one before.
+ */
+export function launchWorker(launch: Launch): WorkerChild {
+  const { folder, version, say, healthyWithinMs = HEALTHY_WITHIN_MS } = launch;
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  let trial: { build: Installed; timer: NodeJS.Timeout } | undefined;
+  let noting: NodeJS.Timeout | undefined;
+  let canNote = true;
+
+  function program(): string {
+    const before = readUpdates(folder);
+    const state = whatIsThere(before);
+    // A trial that can't be written down could be repeated for ever.
+    canNote = JSON.stringify(state) === JSON.stringify(before) || note(state);
+    const { trying } = state;
+    if (trying && canNote) {
+      say(`starting version ${trying.version} to see whether it works`);
+      trial = { build: trying, timer: setTimeout(giveUp, healthyWithinMs) };
+      return fileOf(folder, trying);
+    }
+    const found = [state.current, state.previous].find((build) => build && isWhole(folder, build));
+    if (state.current && found !== state.current)
+      say(
+        `version ${state.current.version} is damaged on disk: ${found?.version ?? version} runs until it is fetched again`,
+      );
+    return found && isNewer(found.version, version) ? fileOf(folder, found) : launch.program;
+  }
+
+  /** The state before a start: without builds that the own program has overtaken, and without a trial that can't be. */
+  function whatIsThere(state: UpdateState): UpdateState {
+    const { current, previous: _, ...rest } = state;
+    const kept = current && !isNewer(current.version, version) ? rest : state;
+    const { trying } = kept;
+    if (!trying) return kept;
+    if (isWhole(folder, trying) && isNewer(trying.version, version)) return begin(kept, Date.now());
+    say(`version ${trying.version} is damaged on disk, or no newer: it is not started`);
+    return rollBack(kept, Date.now());
+  }
+
+  function giveUp(): void {
+    say(`version ${trial?.build.version} is not healthy after ${healthyWithinMs / 1000}s`);
+    child.replace("at once");
+  }
+
+  /** True when it is on disk. A full one leaves the state as it was: what is true then is found out again. */
+  function note(state: UpdateState): boolean {
+    try {
+      writeUpdates(folder, state);
+      return true;
+    } catch (error) {
+      say(`the state of the builds can't be written: ${error instanceof Error ? error.message : error}`);
+      return false;
+    }
+  }
+
+  function hear(message: unknown): void {
+    const { data } = told.safeParse(message);
+    if (data?.is === "healthy" && trial) keep();
+    if (data?.is !== "install" || !isWhole(folder, data)) return;
+    if (note(tryBuild(readUpdates(folder), data))) child.replace("drain");
+  }
+
+  function keep(): void {
+    clearTimeout(trial?.timer);
+    const state = promote(readUpdates(folder), launch.pinned);
+    if (note(state)) {
+      say(`version ${trial?.build.version} works and is kept`);
+      trial = undefined;
+      pruneBuilds(folder, state);
+    } else noting = setTimeout(keep, NOTE_AGAIN_MS);
+  }
+
+  function next({ signal }: { signal: NodeJS.Signals | null }): "now" | "later" | "never" {
+    clearTimeout(noting);
+    if (trial) {
+      clearTimeout(trial.timer);
+      say(`version ${trial.build.version} did not work: back to the one before`);
+      trial = undefined;
+      note(rollBack(readUpdates(folder), Date.now()));
+      return "now";
+    }
+    if (canNote && readUpdates(folder).trying) return "now";
+    return signal === null ? "never" : "later";
+  }
+
+  const child = startWorkerChild({ ...launch, program, hear, next });
+  void child.ended.then(() => {
+    clearTimeout(trial?.timer);
+    clearTimeout(noting);
+  });
+  return child;
+}

@@ -1,0 +1,127 @@
+import { hash } from "node:crypto";
+import type { Build } from "../../contract/build.ts";
+import type { Client } from "../../contract/client.ts";
+import { RendtError } from "../../contract/errors.ts";
+import { readOffer } from "../../contract/node-build.ts";
+import { sleep } from "../../contract/retry.ts";
+import { type Transfer, useGrant } from "../../files/transfer.ts";
+import { isWhole, placeBuild } from "./build-files.ts";
+import { isWanted, mayTry, publisherOf, readUpdates } from "./state.ts";
+
+/** What the launcher is told: this build lies ready. */
+export type Install = Pick<Build, "version" | "sha256"> & { key: string };
+
+/** Looks after a newer build of this very program: fetches, verifies and lays it down while no task runs. */
+export type Updater = {
+  /** The server told which build is offered. */
+  hear(sha256: string | undefined): void;
+  /** The server speaks another protocol: only another build helps. Comes back when the signal aborts. */
+  rescue(signal: AbortSignal): Promise<never>;
+  close(): void;
+};
+
+type Setting = {
+  folder: string;
+  /** The operator's key, as it came with the enrolment. */
+  pinned: string;
+  /** The version that runs. */
+  running: string;
+  client: Pick<Client, "latestBuild">;
+  transfer: Pick<Transfer, "http" | "url">;
+  idle: () => boolean;
+  install: (build: Install) => void;
+  notice: (text: string) => void;
+};
+
+const LOOK_MS = 1000;
+/** A worker that is never idle fetches beside its tasks, in the end; it drains before it changes. */
+const PATIENCE_MS = 3_600_000;
+const AGAIN_MS = 30_000;
+const AGAIN_AT_MOST_MS = 3_600_000;
+
+export function createUpdater(setting: Setting): Updater {
+  const { folder, running, client, idle, notice } = setting;
+  const closing = new AbortController();
+  /** Builds that are not for this worker, until another is offered. */
+  let settled: string | undefined;
+  let looking = false;
+  let failures = 0;
+
+  async function look(): Promise<void> {
+    const since = performance.now();
+    while (!idle() && performance.now() - since < PATIENCE_MS) await sleep(LOOK_MS, closing.signal);
+    const offer = await choose();
+    if (!offer) return;
+    const { build, key, bytes } = offer;
+    if (bytes) placeBuild(folder, bytes, build);
+    notice(`version ${build.version} is fetched and verified; it is started when what runs has ended`);
+    setting.install({ version: build.version, sha256: build.sha256, key });
+  }
+
+  /** Everything is verified before anything is written. */
+  async function choose(): Promise<{ build: Build; key: string; bytes: Buffer | undefined } | undefined> {
+    const { offer, grant, protocol } = await client.latestBuild({}, { signal: closing.signal });
+    if (!offer) return undefined;
+    const state = readUpdates(folder);
+    const build = readOffer(offer, publisherOf(state, setting.pinned));
+    if (!isWanted(state, build.version, running) || build.protocol !== protocol) {
+      settled = build.sha256;
+      return undefined;
+    }
+    if (!mayTry(state, build.sha256, Date.now())) return undefined;
+    if (isWhole(folder, build)) return { build, key: offer.key, bytes: undefined };
+    if (grant?.kind !== "one") throw new RendtError("build_refused", "the build is refused: it can't be downloaded");
+    notice(`fetching version ${build.version}`);
+    const answer = await useGrant(setting.transfer, { grant, signal: closing.signal });
+    const bytes = await readWhole(answer.body, build);
+    return { build, key: offer.key, bytes };
+  }
+
+  /** One look at a time. What fails is tried again, as the server goes on to tell of the build. */
+  async function start(sha256: string | undefined): Promise<void> {
+    looking = true;
+    try {
+      await look();
+      failures = 0;
+    } catch (error) {
+      if (closing.signal.aborted) return;
+      failures += 1;
+      notice(`the update waits: ${error instanceof Error ? error.message : error}`);
+      // Of a build that is not signed as it should be nothing new can be heard.
+      if (error instanceof RendtError && error.code === "build_refused") settled = sha256;
+    }
+    await sleep(Math.min(AGAIN_AT_MOST_MS, AGAIN_MS * 2 ** failures), closing.signal).catch(() => undefined);
+    looking = false;
+  }
+
+  return {
+    hear(sha256) {
+      if (sha256 === undefined || sha256 === settled || looking || closing.signal.aborted) return;
+      void start(sha256);
+    },
+    async rescue(signal) {
+      notice("the server speaks another protocol: this worker waits for a build that does, too");
+      for (;;) {
+        if (!looking) void start(undefined);
+        await sleep(LOOK_MS, signal);
+      }
+    },
+    close: () => closing.abort(),
+  };
+}
+
+async function readWhole(pieces: AsyncIterable<Buffer>, build: Build): Promise<Buffer> {
+  const gathered: Buffer[] = [];
+  let size = 0;
+  for await (const piece of pieces) {
+    size += piece.length;
+    if (size > build.size) break;
+    gathered.push(piece);
+  }
+  const bytes = Buffer.concat(gathered);
+  if (size === build.size && hash("sha256", bytes) === build.sha256) return bytes;
+  throw new RendtError(
+    "wrong_content",
+    `version ${build.version} did not arrive as it was signed: ${size} bytes of ${build.size}, or others`,
+  );
+}
