@@ -158,6 +158,11 @@ export const ERRORS = {
     retryable: false,
     hint: "docs/backup.md lists these refusals, and how to go on from a backup; `rendt up --dir DIR` takes another folder",
   },
+  no_worker_here: {
+    status: 404,
+    retryable: false,
+    hint: "start one: `rendt worker start`; or name its folder: --dir",
+  },
   plain_http_refused: {
     status: 400,
     retryable: false,

@@ -39,8 +39,7 @@ export type OwnerFile = {
 
 /** Reads worker.toml; nothing when there is none. All mistakes are told together, sensors included that this machine does not have. */
 export async function readOwnerFile(path: string, sources: Sources): Promise<OwnerFile> {
-  if (!existsSync(path)) return { options: {}, rules: {} };
-  const raw = parseToml(path);
+  const raw = existsSync(path) ? parseToml(path) : {};
   const parsed = ownerFile.safeParse(raw);
   const mistakes = [
     ...(parsed.error?.issues ?? []).map(({ path: at, message }) => [at.join("."), message].filter(Boolean).join(": ")),

@@ -10,6 +10,7 @@ import { usage } from "../failure.ts";
 import { findAgain } from "../find-again.ts";
 import { onInterrupt } from "../interrupt.ts";
 import { workerTokenKeeper } from "../keep-token.ts";
+import { noteWorker } from "../running-workers.ts";
 import { addressOf } from "../server.ts";
 import { nextTimeOfDay } from "../time-of-day.ts";
 import { formatDuration } from "../units.ts";
@@ -34,6 +35,8 @@ export async function run(call: Call): Promise<number> {
   closeInherited();
   const until = readUntil(options.until);
   const folders = foldersOf(environment);
+  const state = options.dir ?? join(folders.data, "worker");
+  let forget = () => {};
   let worker: RunningWorker | undefined;
   // Heard from here on, because a start takes a while; what was asked for meanwhile is done once it is through.
   let asked: StopMessage | undefined;
@@ -69,7 +72,7 @@ export async function run(call: Call): Promise<number> {
       keeper: workerTokenKeeper(call, token),
       pin,
       ...findAgain(call, url),
-      state: options.dir ?? join(folders.data, "worker"),
+      state,
       once: options.once,
       idleExitMs: options["idle-exit"],
       until,
@@ -78,6 +81,7 @@ export async function run(call: Call): Promise<number> {
       notice,
     });
     const { id, ready, done } = worker;
+    forget = noteWorker(environment, id, state);
     if (asked === "drain") worker.stop();
     if (asked === "at once") worker.cancel();
     const greet = () => {
@@ -87,6 +91,7 @@ export async function run(call: Call): Promise<number> {
     notice(`ended: ${why}`);
     return 0;
   } finally {
+    forget();
     clearTimeout(limit);
     interrupts.release();
     if (process.connected) process.disconnect();

@@ -13,7 +13,11 @@ const loose = z.looseObject({
 export function disagreements(raw: unknown): string[] {
   const { slots, rules } = loose.parse(raw);
   const present = rules["slots-while-present"];
+  const queues = rules["queues"];
   const found: (string | undefined)[] = [
+    rules["accounts"] !== undefined && Array.isArray(queues) && !queues.includes("public")
+      ? 'rules.accounts: jobs of other accounts come through the queue "public", which queues leaves out'
+      : undefined,
     present !== undefined && rules["user-idle"] === undefined
       ? "rules.slots-while-present: without user-idle nobody is ever taken for present"
       : undefined,

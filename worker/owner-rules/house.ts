@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import type { Takes } from "../../contract/worker.ts";
 import type { Held } from "../held.ts";
 import { type OwnerFile, readOwnerFile } from "../owner-file.ts";
 import type { Slot } from "../sandbox/port.ts";
@@ -6,7 +7,7 @@ import { createFloor, type Place } from "./floor.ts";
 import { SECOND } from "./rule.ts";
 import type { Sources } from "./sources.ts";
 import { createSteward, type Ruling, type Steward } from "./steward.ts";
-import { createRules, giveBackAfterMs } from "./terms.ts";
+import { createRules, giveBackAfterMs, takesOf } from "./terms.ts";
 
 /** The owner's side of a running worker: rules that hold work back, and what stands still because of them. */
 export type HouseRules = {
@@ -31,6 +32,8 @@ type Setting = {
   changed(): void;
   /** Leases stand still, or go on. */
   paused(): void;
+  /** The owner wants other jobs from now on, which the server has to know. */
+  takes(takes: Takes | undefined): void;
   notice(text: string): void;
 };
 
@@ -94,10 +97,12 @@ export async function keepHouseRules(setting: Setting): Promise<HouseRules> {
     stamp = now;
     try {
       const next = await readOwnerFile(path, sources);
+      const before = takesOf(file.rules);
       const isOld = JSON.stringify(next.options) === JSON.stringify(file.options);
       file = { options: file.options, rules: next.rules };
       problem = undefined;
       notice(`${path} is read again${isOld ? "" : "; what stands outside of [rules] holds from the next start on"}`);
+      if (JSON.stringify(takesOf(next.rules)) !== JSON.stringify(before)) setting.takes(takesOf(next.rules));
       steward = hire();
       settling = true;
       await firstLook(steward);

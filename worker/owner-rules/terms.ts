@@ -1,4 +1,6 @@
 import * as z from "zod";
+import { accountId } from "../../contract/account.ts";
+import type { Takes } from "../../contract/worker.ts";
 import { size, time } from "../owner-units.ts";
 import { schedule } from "./hours.ts";
 import { createLoad } from "./load.ts";
@@ -29,12 +31,21 @@ export const rulesTable = z.strictObject({
   "traffic-per-day": size.optional(),
   "give-back-after": time.optional(),
   schedule: schedule.optional(),
+  queues: z
+    .array(z.enum(["own", "public"]))
+    .min(1)
+    .optional(),
+  accounts: z.array(accountId).min(1).max(256).optional(),
 });
 export type RuleTerms = z.output<typeof rulesTable>;
 
 const GIVE_BACK_AFTER_MS = 10 * 60_000;
 
 export const giveBackAfterMs = (terms: RuleTerms): number => terms["give-back-after"] ?? GIVE_BACK_AFTER_MS;
+
+/** Whose jobs the owner wants: the server leaves the others out. Undefined when it is all the same to him. */
+export const takesOf = ({ queues, accounts }: RuleTerms): Takes | undefined =>
+  queues || accounts ? { ...(queues && { queues }), ...(accounts && { accounts }) } : undefined;
 
 /** Makes the rules that the owner wrote, in the order in which they are told. */
 export function createRules(terms: RuleTerms, sources: Sources): Rule[] {

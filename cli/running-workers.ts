@@ -1,0 +1,38 @@
+import { mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { RendtError } from "../contract/errors.ts";
+import { foldersOf } from "../sdk/profile.ts";
+import { askStatus, type WorkerStatus } from "../worker/status.ts";
+import type { Call } from "./command.ts";
+
+type Environment = Call["environment"];
+
+const folderOf = (environment: Environment): string => join(foldersOf(environment).data, "workers");
+
+/** Notes where a worker of this user keeps its state, so that those who ask need not know; answers how to forget it. */
+export function noteWorker(environment: Environment, id: string, state: string): () => void {
+  const path = join(folderOf(environment), id);
+  mkdirSync(folderOf(environment), { recursive: true, mode: 0o700 });
+  rmSync(path, { force: true });
+  symlinkSync(resolve(state), path);
+  return () => rmSync(path, { force: true });
+}
+
+/** How the workers of this user on this machine are, or the one in the folder of --dir. */
+export async function askWorkers({ options, environment }: Call): Promise<WorkerStatus[]> {
+  const states = options.dir === undefined ? notedStates(environment) : [resolve(options.dir)];
+  const found = (await Promise.all(states.map(askStatus))).filter((status) => status !== undefined);
+  if (found.length > 0) return found.sort((a, b) => a.since - b.since);
+  const where = options.dir === undefined ? "for this user on this machine" : `in ${states.join()}`;
+  throw new RendtError("no_worker_here", `no worker runs ${where}`);
+}
+
+function notedStates(environment: Environment): string[] {
+  const folder = folderOf(environment);
+  try {
+    return readdirSync(folder).map((id) => readlinkSync(join(folder, id)));
+  } catch {
+    // No worker has ever been started here.
+    return [];
+  }
+}
