@@ -17,6 +17,8 @@ export type Heartbeat = {
   tell(): void;
   /** True once a child of this lease may be started; false when the lease is gone. */
   fresh(held: Held): Promise<boolean>;
+  /** False from when the machine woke until the leases are renewed: what is asked for before could be one's own lost work. */
+  isAwake(): boolean;
   close(): void;
 };
 
@@ -28,14 +30,16 @@ type Setting = {
   renewEveryMs: number;
   /** A lease that was gone has lost its child and owes nothing any more. */
   changed(): void;
+  /** It is awake again. */
+  awoke(): void;
   notice(text: string): void;
 };
 
 /** Tasks shorter than this are over before it would pay to listen. */
 const LISTEN_AFTER_MS = 250;
 const TICK_MS = 1000;
-/** A tick this late means that the machine slept. */
-const SLEPT_MS = 10_000;
+/** A tick this late means that the machine slept, or was stopped; to be wrong costs one renewal. */
+const SLEPT_MS = 5000;
 
 export function createHeartbeat(setting: Setting): Heartbeat {
   const { client, workerId: worker, held: all, orders } = setting;
@@ -44,6 +48,7 @@ export function createHeartbeat(setting: Setting): Heartbeat {
   let lastTick = Date.now();
   let renewedAt = Date.now();
   let renewing: Promise<void> | undefined;
+  let waking = false;
   let listening: AbortController | undefined;
   let listeningTo = "";
 
@@ -63,15 +68,35 @@ export function createHeartbeat(setting: Setting): Heartbeat {
 
   function tick(): void {
     const now = Date.now();
-    const slept = now - lastTick > SLEPT_MS;
+    const sleptMs = now - lastTick;
     lastTick = now;
-    if (slept) setting.notice("this machine was asleep or stopped for a while: leases are renewed first");
-    if (slept || now - renewedAt >= setting.renewEveryMs || now < renewedAt) {
+    if (sleptMs > SLEPT_MS && !waking) {
+      setting.notice(`this machine slept or stood still for ${Math.round(sleptMs / 1000)} s: leases are renewed first`);
+      void wake();
+    }
+    if (now - renewedAt >= setting.renewEveryMs || now < renewedAt) {
       // Set before the answer: a server that is away is asked once per period, not once per tick.
       renewedAt = now;
       void renew().catch(() => undefined);
     }
     void listen();
+  }
+
+  /** Tries soon again while the network is not up yet, which wakes later than this. */
+  async function wake(): Promise<void> {
+    waking = true;
+    // One that was asked for before the sleep says nothing of now.
+    await renewing?.catch(() => undefined);
+    const backOff = createBackOff();
+    while (waking && !closing.signal.aborted) {
+      try {
+        await renew();
+        waking = false;
+      } catch (error) {
+        await backOff.wait(error, closing.signal).catch(() => undefined);
+      }
+    }
+    setting.awoke();
   }
 
   /** Concurrent callers share one call. */
@@ -140,6 +165,10 @@ export function createHeartbeat(setting: Setting): Heartbeat {
         held.upTo = item.upTo;
         if (held.running !== undefined && held.running >= item.upTo) held.gone.abort("lost");
       } else if (!held.gone.signal.aborted) {
+        if (item.state === "lost" && held.running !== undefined)
+          setting.notice(
+            `${held.lease.job}: preempted: its lease ran out${waking ? " meanwhile" : ""}; it is ended here`,
+          );
         held.gone.abort(item.state);
         changed = true;
       }
@@ -164,6 +193,11 @@ export function createHeartbeat(setting: Setting): Heartbeat {
         }
       }
       return !held.gone.signal.aborted;
+    },
+    isAwake() {
+      // Woken by something else than its own timer.
+      if (ticker && Date.now() - lastTick > SLEPT_MS) tick();
+      return !waking;
     },
     close() {
       clearInterval(ticker);

@@ -40,6 +40,8 @@ type Setting = {
   /** How many slots the owner of the machine allows to be in use now; with none the server is not asked at all. */
   allowed(): number;
   orders: Orders;
+  /** Whether leases are renewed since the machine slept last. */
+  isAwake(): boolean;
   /** Claim no more than so many leases altogether. */
   most: number;
   draining: AbortSignal;
@@ -77,7 +79,7 @@ export function createLoop(setting: Setting): Loop {
   });
 
   function wanted(): number {
-    if (draining.aborted || orders.drained || performance.now() < wellAt) return 0;
+    if (draining.aborted || orders.drained || !setting.isAwake() || performance.now() < wellAt) return 0;
     const allowed = setting.allowed();
     const room = allowed === 0 ? 0 : allowed + pace.ahead() - running - queue.length - underWay;
     const count = Math.max(0, Math.min(room, setting.most - claimed - underWay, MAX_LEASES_PER_REQUEST));

@@ -2,7 +2,6 @@ import { arch, cpus, platform, totalmem } from "node:os";
 import type { Client } from "../contract/client.ts";
 import type { AnswerOf } from "../contract/operations.ts";
 import { createRetryingClient, isWorthRetry } from "../contract/retry.ts";
-import type { Takes } from "../contract/worker.ts";
 import { runLease } from "./attempt.ts";
 import { createBackOff } from "./back-off.ts";
 import type { WorkerConfig, WorkerOptions } from "./config.ts";
@@ -20,8 +19,6 @@ import { askOwner, type Owner } from "./owner.ts";
 import { openReach } from "./reach.ts";
 import { recover } from "./recover.ts";
 import { keepHeapSmall } from "./small-heap.ts";
-import { serveStatus } from "./status.ts";
-import { tellStatus } from "./tell-status.ts";
 import { houseOf } from "./terms.ts";
 import { openWorkplace, type Workplace } from "./workplace.ts";
 import type { Workshop } from "./workshop.ts";
@@ -101,7 +98,7 @@ async function work(life: Life): Promise<string> {
   const rest = endWhenIdle(config.idleExitMs, held, draining);
   rest();
   try {
-    const registered = await register(client, life, life.owner.takes);
+    const registered = await register(client, life);
     life.known();
     if (!registered) return whyOf(draining);
     const clockOffset = registered.serverTime - Date.now();
@@ -123,7 +120,6 @@ async function work(life: Life): Promise<string> {
     return whyOf(draining);
   } finally {
     leaving.abort();
-    life.owner.close();
     await place.close();
     close();
   }
@@ -133,11 +129,7 @@ const whyOf = ({ signal }: AbortController): string =>
   signal.aborted ? String(signal.reason) : "its one piece of work is done";
 
 /** Tries for ever: a worker may start before its server. Undefined when it was told to stop meanwhile. */
-async function register(
-  client: Client,
-  { config, place, draining }: Life,
-  takes: Takes | undefined,
-): Promise<AnswerOf<"register"> | undefined> {
+async function register(client: Client, { config, place, draining }: Life): Promise<AnswerOf<"register"> | undefined> {
   const backOff = createBackOff();
   const { signal } = draining;
   while (!signal.aborted) {
@@ -154,7 +146,6 @@ async function register(
           memoryBytes: Math.min(totalmem(), config.caps.memoryBytes ?? Number.POSITIVE_INFINITY),
           ...(await offeredDisk(config, place)),
           ...place.sandbox.measured,
-          ...(takes && { takes }),
         },
         { signal },
       );
@@ -185,8 +176,7 @@ type Setting = {
   rest: () => void;
 };
 
-async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
-  const { config, owner, place, draining, cancelling } = life;
+async function claimUntilTold({ config, owner, place, draining, cancelling }: Life, setting: Setting): Promise<void> {
   const { shop, held, leaving, rest } = setting;
   const { client, workerId, journal, notice } = shop;
   let fatal: { error: unknown } | undefined;
@@ -207,6 +197,7 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
     workerId,
     held,
     orders,
+    awoke: () => loop.look(),
     renewEveryMs: setting.registered.renewEveryMs,
     changed,
     notice,
@@ -235,23 +226,6 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
     slots: place.sandbox.slots.length,
     changed: () => loop?.look(),
     paused: () => heartbeat.tell(),
-    takes(takes) {
-      register(client, life, takes).catch((error) => notice(`the server does not take the new rules: ${error}`));
-    },
-    notice,
-  });
-  const closeStatus = await serveStatus(place.state, {
-    ask: () =>
-      tellStatus({
-        id: workerId,
-        config,
-        slots: place.sandbox.slots.length,
-        rules,
-        held,
-        ending: draining.signal.aborted,
-        drained: orders.drained,
-        trafficTodayBytes: owner.trafficToday(),
-      }),
     notice,
   });
   const loop: Loop = createLoop({
@@ -264,6 +238,7 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
     changed,
     allowed: rules.allowed,
     orders,
+    isAwake: () => heartbeat.isAwake(),
     most: config.once ? 1 : Number.POSITIVE_INFINITY,
     draining: draining.signal,
     fatal(error) {
@@ -284,7 +259,6 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
   if (held.size > 0) notice(`${held.size} results could not be delivered: they are kept and offered at the next start`);
   leaving.abort();
   rules.close();
-  closeStatus();
   outbox.close();
   heartbeat.close();
   await shop.deliveries.settled();

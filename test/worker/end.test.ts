@@ -1,10 +1,11 @@
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { type Marketplace, openMarketplace } from "./marketplace.ts";
+import { describe, expect, it } from "vitest";
+import { openMarketplace } from "./marketplace.ts";
 import { processesWith, until } from "./processes.ts";
 import { textOf } from "./read-log.ts";
+import { forkWorker } from "./worker-child.ts";
 
 /** Sleeps as three generations: the child, its child, and one that left the session. */
 const family = (marker: string): string[] => [
@@ -14,24 +15,6 @@ const family = (marker: string): string[] => [
 ];
 
 const unique = (): string => `marker-${process.pid}-${Math.random().toString(36).slice(2)}`;
-
-async function forkWorker(market: Marketplace, options: object = {}): Promise<ChildProcess> {
-  const whole = {
-    url: market.url,
-    token: market.tokens.worker,
-    state: join(market.folder, "killed"),
-    slots: 1,
-    ...options,
-  };
-  const child = fork(new URL("./worker-process.ts", import.meta.url).pathname, [JSON.stringify(whole)], {
-    execArgv: ["--import", new URL("../../scripts/ts.mjs", import.meta.url).pathname],
-  });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  await new Promise((resolve) => {
-    child.on("message", (message: object) => "ready" in message && resolve(undefined));
-  });
-  return child;
-}
 
 async function killed(worker: ChildProcess): Promise<void> {
   const gone = new Promise((resolve) => worker.once("exit", resolve));
@@ -68,7 +51,7 @@ describe("after a worker was killed", () => {
   it("its watchdog leaves nothing of its children", async () => {
     const market = await openMarketplace();
     const marker = unique();
-    const worker = await forkWorker(market);
+    const { child: worker } = await forkWorker(market);
     await market.submit({ command: family(marker) });
     await until(() => processesWith(marker).length >= 3);
     await killed(worker);
@@ -78,7 +61,7 @@ describe("after a worker was killed", () => {
   it("a child that emptied its environment goes too", async () => {
     const market = await openMarketplace();
     const marker = unique();
-    const worker = await forkWorker(market);
+    const { child: worker } = await forkWorker(market);
     await market.submit({ command: ["env", "-i", "/bin/sh", "-c", `sleep 500; : ${marker}`] });
     await until(() => processesWith(marker).length >= 1);
     // The watchdog hears of a group after a tenth of a second.
@@ -90,7 +73,7 @@ describe("after a worker was killed", () => {
   it("the next one reports a child that nobody saw end as vanished, and the task is run again", async () => {
     const market = await openMarketplace();
     const marker = unique();
-    const worker = await forkWorker(market);
+    const { child: worker } = await forkWorker(market);
     const shared = mkdtempSync(join(market.folder, "shared-"));
     chmodSync(shared, 0o777);
     const once = `test -e ${shared}/begun || { touch ${shared}/begun; sleep 500; }; : ${marker}`;
@@ -98,7 +81,7 @@ describe("after a worker was killed", () => {
     await until(() => processesWith(marker).length >= 1);
     await killed(worker);
     await until(() => processesWith(marker).length === 0);
-    await market.startWorker({ state: join(market.folder, "killed") });
+    await market.startWorker({ state: join(market.folder, "forked") });
     expect(await market.ended(id)).toMatchObject({ status: "finished" });
     expect(market.notices).toContainEqual(expect.stringContaining("ended unseen"));
   });
@@ -106,7 +89,7 @@ describe("after a worker was killed", () => {
   it("the next one hands in a result that was journalled and never acknowledged", async () => {
     const market = await openMarketplace();
     const gate = join(market.folder, "gate");
-    const worker = await forkWorker(market);
+    const { child: worker } = await forkWorker(market);
     const id = await market.submit({
       command: ["sh", "-c", `while ! test -e ${gate}; do sleep 0.02; done; echo kept; echo data > out.txt`],
       outputs: ["out.txt"],
@@ -114,11 +97,11 @@ describe("after a worker was killed", () => {
     await until(async () => (await market.client.show({ id })).job.status === "executing");
     await market.stop();
     writeFileSync(gate, "");
-    const journal = join(market.folder, "killed", "journal");
+    const journal = join(market.folder, "forked", "journal");
     await until(() => readFileSync(journal, "utf8").includes('"is":"result"'));
     await killed(worker);
     await market.restart();
-    await market.startWorker({ state: join(market.folder, "killed") });
+    await market.startWorker({ state: join(market.folder, "forked") });
     expect(await market.ended(id)).toMatchObject({ status: "finished" });
     const [result] = await market.results(id);
     if (!result) throw new Error("no result");

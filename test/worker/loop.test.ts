@@ -58,6 +58,7 @@ function openLoop(durations: readonly number[]): { held: Map<string, Held>; isQu
     changed: () => undefined,
     allowed: () => 1,
     orders: createOrders(() => undefined),
+    isAwake: () => true,
     most: Number.POSITIVE_INFINITY,
     draining: draining.signal,
     fatal: fail,
