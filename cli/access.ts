@@ -7,7 +7,7 @@ import { formatAgo, formatSize, parseSize } from "./units.ts";
 const QUOTAS = {
   queued: "queuedTasks",
   running: "runningTasks",
-  bytes: "inputBytes",
+  bytes: "bytes",
   "jobs-per-day": "jobsPerDay",
 } as const satisfies Record<string, keyof Quotas>;
 type QuotaWord = keyof typeof QUOTAS;

@@ -38,8 +38,8 @@ export const quotas = z.lazy(() =>
     queuedTasks: amount,
     /** Tasks that workers hold leases of. */
     runningTasks: amount,
-    /** Bytes of the inputs of jobs that are kept. */
-    inputBytes: amount,
+    /** Bytes of the inputs and outputs, logs included, of jobs that are kept; what workers are uploading now is in it. */
+    bytes: amount,
     /** Jobs created in a day (UTC). */
     jobsPerDay: amount,
   }),
@@ -92,7 +92,7 @@ export const changeAccountRequest = z.lazy(() =>
     quotas: z.strictObject({
       queuedTasks: amount.nullable(),
       runningTasks: amount.nullable(),
-      inputBytes: amount.nullable(),
+      bytes: amount.nullable(),
       jobsPerDay: amount.nullable(),
     }),
   }),

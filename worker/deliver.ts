@@ -91,6 +91,7 @@ async function send(shop: Workshop, { held, finished }: Parcel, sources: readonl
   const { id } = held.lease;
   const index = indexOf(held.lease, finished.position);
   const backOff = createBackOff();
+  let told = false;
   for (;;) {
     try {
       return await upload(sources, {
@@ -99,16 +100,23 @@ async function send(shop: Workshop, { held, finished }: Parcel, sources: readonl
         signal: shop.leaving,
       });
     } catch (error) {
-      if (!isWorthRetry(error, { repeatable: true })) throw error;
+      if (!isWorthRetry(error, { repeatable: true }) && !isOverQuota(error)) throw error;
+      if (isOverQuota(error) && !told) shop.notice(`the outputs of ${held.lease.job} wait here: ${messageOf(error)}`);
+      told ||= isOverQuota(error);
       await backOff.wait(error, shop.leaving);
     }
   }
 }
 
+/** What ran is kept until its owner makes room, for as long as any result that nobody takes. */
+const isOverQuota = (error: unknown): boolean => error instanceof AnsweredError && error.code === "quota_exceeded";
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 const OWN_DISK = new Set(["ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE"]);
 
 function giveUp(shop: Workshop, { held, finished }: Parcel, error: unknown): void {
-  const message = unsecret(held, error instanceof Error ? error.message : String(error));
+  const message = unsecret(held, messageOf(error));
   const errno = error instanceof RendtError ? error.details["errno"] : errnoOf(error);
   shop.notice(`the outputs of ${held.lease.job} could not be delivered: ${message}`);
   if (typeof errno === "string" && OWN_DISK.has(errno)) {

@@ -11,7 +11,7 @@ import { decide } from "../domain/slice.ts";
 import { sliceId } from "../store/keys.ts";
 import type { Change, SliceKey, Store } from "../store/port.ts";
 import type { World } from "./call.ts";
-import { commitMetered, meter } from "./metering.ts";
+import { commitMetered, meter, unbounded } from "./metering.ts";
 import { readDocument } from "./spec.ts";
 
 /** Tries of one action; each lost one means that somebody else's change went through. */
@@ -45,7 +45,9 @@ export async function applyToSlice<K extends CommandKind>(
     const changes = job
       ? await headerChanges(world, job, { ...withSlice(job, next), version: next.version })
       : await sliceChanges(world, { slice, next, now });
-    if (changes === undefined || (await commitMetered(world, changes)) === "conflict") return "conflict";
+    if (changes === undefined) return "conflict";
+    const bounded = command.kind === "finish" ? unbounded(changes) : changes;
+    if ((await commitMetered(world, bounded)) === "conflict") return "conflict";
     announce(world, slice, next);
     return { value: { slice: next, job, answer: decision.answer } };
   });

@@ -1,9 +1,10 @@
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
 import { misfits } from "../domain/match.ts";
 import type { Job, Slice, WorkerRecord } from "../domain/records.ts";
-import type { Call } from "./call.ts";
+import type { Call, World } from "./call.ts";
 import { ownJob } from "./own-job.ts";
 import { queuesOf, takesJobsOf } from "./queue.ts";
+import { quotasOf } from "./quotas.ts";
 import { isDraining } from "./sightings.ts";
 import { slicesOf, viewJob } from "./view.ts";
 
@@ -29,7 +30,17 @@ export async function explain({ world, who }: Call, { id }: ParsedRequestOf<"exp
   const isWaiting = view.status === "available" || view.status === "waiting";
   if (isWaiting && workers.length === 0) reasons.push(`account ${who.account} has no worker: start one`);
   else if (isWaiting && !workers.some(({ fits }) => fits)) reasons.push("no worker of the account can take it now");
+  const runs = view.status === "executing" || view.status === "delivering";
+  if (runs) reasons.push(...(await aboutRoom(world, job)));
   return { job: view, reasons, workers };
+}
+
+/** Outputs that do not fit into the account's quota wait at their worker. */
+async function aboutRoom(world: World, { owner, metered }: Job): Promise<string[]> {
+  const { bytes } = await quotasOf(world, owner);
+  if (bytes === undefined || metered?.bytes === undefined) return [];
+  const [used = 0] = await world.store.counts(owner, ["bytes"]);
+  return [`account ${owner} uses ${used} of its quota of ${bytes} bytes: outputs that do not fit wait at their worker`];
 }
 
 function against(

@@ -50,7 +50,7 @@ async function finishItem(world: World, { id: worker }: WorkerRecord, item: Fini
   const key = readLeaseId(lease);
   const allLost = { lease, accepted: [], lost: results.length === 0 ? [] : [{ from, upTo: from + results.length }] };
   if (!key) return allLost;
-  let stored: DocRef | undefined;
+  let stored: Stored | undefined;
   try {
     const applied = await applyToSlice<"finish">(world, key, async (loaded, now) => {
       const { slice } = loaded;
@@ -69,7 +69,7 @@ async function finishItem(world: World, { id: worker }: WorkerRecord, item: Fini
       // Nothing is to be stored when nothing is taken. Whether a finish that goes back to folded entries adds some is not known yet.
       if (!("code" in preview) && preview.slice === slice) return command;
       stored ??= await store(world, loaded, item, "code" in preview ? undefined : preview.slice);
-      return { ...command, doc: stored, docFrom: from };
+      return { ...command, ...stored, docFrom: from };
     });
     world.told.delete(lease);
     if (applied) notePace(world, applied.slice);
@@ -79,13 +79,16 @@ async function finishItem(world: World, { id: worker }: WorkerRecord, item: Fini
   }
 }
 
+/** Where results are; and the bytes of the blobs of each, if the account of the job has a quota for them. */
+type Stored = { doc: DocRef; bytes?: number[] };
+
 /** Checks what a worker hands in against its job and the object store, and puts it where the record can name it. */
 async function store(
   world: World,
   { slice, job: header }: Loaded,
   { lease, from, results }: FinishItem,
   next: Slice | undefined,
-): Promise<DocRef> {
+): Promise<Stored> {
   const job = header ?? (await world.store.get("job", [slice.job]))[0];
   if (!job) throw new RendtError("lease_lost", `job ${slice.job} was removed`);
   checkIndexes(await world.specs.read(job), from, results);
@@ -96,9 +99,12 @@ async function store(
     const allowed = `at most ${MAX_DOCUMENT_BYTES} are taken at once: hand them in by several finishes`;
     throw new RendtError("bad_request", `these ${results.length} results have ${size} bytes, ${allowed}`);
   }
-  if (next && fits(header ? withSlice(header, next) : next, size)) return { inline: results };
-  return { hash: await world.store.putDocument(slice.job, text) };
+  const isInline = next && fits(header ? withSlice(header, next) : next, size);
+  const doc = isInline ? { inline: results } : { hash: await world.store.putDocument(slice.job, text) };
+  return job.metered?.bytes === undefined ? { doc } : { doc, bytes: results.map(bytesOf) };
 }
+
+const bytesOf = (result: TaskResult): number => blobsOfResult(result).reduce((sum, { size }) => sum + size, 0);
 
 /** Whether results of `size` bytes have a place in a record, which will be as given but for them. */
 function fits(record: Job | Slice, size: number): boolean {

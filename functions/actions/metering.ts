@@ -10,7 +10,7 @@ import { counterOf, quotasOf } from "./quotas.ts";
 /** Records of one job as they are before or after a commit; the slice of a single job is in its header. */
 export type Side = { job?: Job | undefined; slices?: readonly (Slice | undefined)[] };
 
-const METERED = ["queuedTasks", "runningTasks", "inputBytes"] as const satisfies readonly QuotaName[];
+const METERED = ["queuedTasks", "runningTasks", "bytes"] as const satisfies readonly QuotaName[];
 
 /**
  * What a commit changes in the counters of the job's owner. Use is a function of the records, and the difference goes into the very
@@ -34,7 +34,7 @@ export function meterCreation(owner: string, quotas: Quotas, now: number): Count
 export function meteredBy(quotas: Quotas, inputBytes: number): Pick<Job, "metered"> {
   const metered = {
     ...(quotas.queuedTasks !== undefined && { tasks: true as const }),
-    ...(quotas.inputBytes !== undefined && { bytes: inputBytes }),
+    ...(quotas.bytes !== undefined && { bytes: inputBytes }),
   };
   return Object.keys(metered).length > 0 ? { metered } : {};
 }
@@ -46,6 +46,14 @@ export async function runningRoom(world: World, account: string): Promise<number
   const [now = 0] = await world.store.counts(account, ["runningTasks"]);
   return runningTasks - now;
 }
+
+/** Counts whatever the bounds are: what was handed in is there, and is not lost because its account is full. */
+export const unbounded = (changes: readonly Change[]): Change[] =>
+  changes.map((change) => {
+    if (!("count" in change)) return change;
+    const { most: _, ...count } = change;
+    return count;
+  });
 
 /** As the store's commit; a quota that stands in the way is told by its name, its limit and what is used. */
 export async function commitMetered({ store, clock }: World, changes: readonly Change[]): Promise<"ok" | "conflict"> {
@@ -68,13 +76,18 @@ export async function commitMetered({ store, clock }: World, changes: readonly C
 
 function useOf({ job, slices = [] }: Side): Record<(typeof METERED)[number], number> {
   const isQueued = job?.metered?.tasks && job.phase !== "uploading" && !isFinal(job);
-  const leases = [job?.only, ...slices].flatMap((slice) => Object.values(slice?.leases ?? {}));
+  const all = [job?.only, ...slices];
+  const leases = all.flatMap((slice) => Object.values(slice?.leases ?? {}));
+  const uploads = leases.flatMap((lease) => Object.values(lease.uploads ?? {}));
   return {
     queuedTasks: isQueued ? job.count : 0,
     runningTasks: leases.reduce((sum, lease) => sum + (lease.counted ? sizeOf(lease) : 0), 0),
-    inputBytes: job?.metered?.bytes ?? 0,
+    bytes: sumOf([job?.metered?.bytes, ...all.map((slice) => slice?.bytes), ...uploads]),
   };
 }
+
+const sumOf = (numbers: readonly (number | undefined)[]): number =>
+  numbers.reduce((sum: number, one) => sum + (one ?? 0), 0);
 
 function countOf(use: { owner: string; name: QuotaName; add: number; quotas: Quotas; now: number }): Count {
   const { owner, name, add, quotas, now } = use;

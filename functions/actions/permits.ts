@@ -68,17 +68,21 @@ export function createPermits(call: Call) {
       return { key };
     },
 
-    async deliver({ lease, index, blob }: Entry<"deliver">): Promise<{ key: string }> {
+    async deliver({ lease, index, blob }: Entry<"deliver">): Promise<Delivery> {
       assertRole(who.role === "worker", "deliver", "worker");
-      const { job, holds } = await leases(lease);
+      const { job, worker, holds } = await leases(lease);
       const position = positionOf(await world.specs.read(job), index);
       if (position === undefined || !holds(position)) {
         throw new RendtError("lease_lost", `lease ${lease} does not hold task ${index} of job ${job.id}`);
       }
-      return { key: outputKey({ job: job.id, index, lease }, blob.sha256) };
+      return { key: outputKey({ job: job.id, index, lease }, blob.sha256), job, worker, position };
     },
   };
 }
+export type Permits = ReturnType<typeof createPermits>;
+
+/** Where something handed in goes, and of which job, worker and task it is. */
+type Delivery = { key: string; job: Job; worker: string; position: number };
 
 function assertRole(fits: boolean, use: GrantRequest["use"], role: string): void {
   if (!fits) throw new RendtError("wrong_role", `a grant for '${use}' needs a token of the role ${role}`);

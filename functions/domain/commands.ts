@@ -33,6 +33,10 @@ export type Claim = {
 
 export type Renew = { kind: "renew"; worker: string; lease: string; delivering?: boolean; paused?: boolean };
 
+/** Notes what a lease is about to upload, so that its bytes are counted before one of them moves; what was noted stays as it is. */
+export type Deliver = { kind: "deliver"; worker: string; lease: string; blobs: readonly Upload[] };
+export type Upload = { position: number; sha256: string; size: number };
+
 /** What became of the tasks from `from` on, a verdict each; `doc` holds their TaskResult[], the first of position `docFrom`. */
 export type Finish = {
   kind: "finish";
@@ -40,6 +44,8 @@ export type Finish = {
   lease: string;
   from: number;
   verdicts: readonly Verdict[];
+  /** Bytes of the blobs that each of them names, when they are counted. */
+  bytes?: readonly number[];
   doc?: DocRef;
   docFrom?: number;
   /** The lease does no more: `released` gives the rest back unharmed; `vanished`: the child of the next task is gone without a trace. */
@@ -59,7 +65,7 @@ export type Cancel = { kind: "cancel"; round: number };
 export type Retry = { kind: "retry"; round: number; pages?: readonly DoneEntry[] };
 export type Watch = { kind: "watch"; until: number };
 
-export type Command = Claim | Renew | Finish | Expire | Cancel | Retry | Watch;
+export type Command = Claim | Renew | Deliver | Finish | Expire | Cancel | Retry | Watch;
 export type CommandKind = Command["kind"];
 
 export type Granted = Span & { lease: string; try: number; goodForMs: number; renewFirst: boolean; watch: boolean };
@@ -77,6 +83,7 @@ export type FinishAnswer = { accepted: Span[]; lost: Span[] };
 type Answers = {
   claim: ClaimAnswer;
   renew: RenewAnswer;
+  deliver: undefined;
   finish: FinishAnswer;
   expire: undefined;
   cancel: undefined;

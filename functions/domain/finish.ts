@@ -1,5 +1,6 @@
 import type { TaskResult } from "../../contract/result.ts";
 import type { Decide, Finish, FinishAnswer, Verdict } from "./commands.ts";
+import { withoutHandedIn } from "./deliver.ts";
 import { namedBy } from "./done.ts";
 import { isLostBy } from "./lease.ts";
 import { extend, type Span, sizeOf, without } from "./ranges.ts";
@@ -81,18 +82,19 @@ function accept(slice: Slice, runs: readonly Run[], command: Finish, now: number
   if (runs.length === 0) return slice;
   const entries: DoneEntry[] = [];
   const again: OpenRange[] = [];
-  let { open, leases, succeeded, failed } = slice;
+  let { open, leases, succeeded, failed, bytes } = slice;
   for (const run of runs) {
     const end = endOf(slice, run);
     if (end === "succeeded") succeeded += 1;
     if (end === "failed") failed += 1;
     if (end === "retrying") again.push(putBack(run, command.worker, now));
     note(entries, { position: run.position, end }, { command, slice, now });
+    if (command.bytes) bytes = (bytes ?? 0) + (command.bytes[run.position - command.from] ?? 0);
     if (!run.live) open = without(open, { from: run.position, upTo: run.position + 1 });
   }
   const lease = leases[command.lease];
   const last = runs.findLast((run) => run.live);
-  if (lease && last) leases = withLease(leases, command.lease, { ...lease, from: last.position + 1 });
+  if (lease && last) leases = withLease(leases, command.lease, withoutHandedIn({ ...lease, from: last.position + 1 }));
   const taskMs = smoothed(slice, command.taskMs);
   return {
     ...slice,
@@ -101,6 +103,7 @@ function accept(slice: Slice, runs: readonly Run[], command: Finish, now: number
     succeeded,
     failed,
     done: [...slice.done, ...entries],
+    ...(bytes !== undefined && { bytes }),
     ...(taskMs !== undefined && { taskMs }),
   };
 }

@@ -39,7 +39,7 @@ export function withSlice(job: Job, slice: Slice): Job {
 
 function shortened(slice: Slice): OnlySlice {
   const { status, open, leases, done, pages, cap, succeeded, failed, crashLimit, maxTries } = slice;
-  const { codes, taskMs, expiresAt, pastExpiry, watchUntil } = slice;
+  const { bytes, codes, taskMs, expiresAt, pastExpiry, watchUntil } = slice;
   return {
     status,
     ...(open.length > 0 && { open }),
@@ -51,6 +51,7 @@ function shortened(slice: Slice): OnlySlice {
     ...(cap !== USUAL.cap && { cap }),
     ...(crashLimit !== USUAL.crashLimit && { crashLimit }),
     ...(maxTries !== USUAL.maxTries && { maxTries }),
+    ...(bytes !== undefined && { bytes }),
     ...(codes && { codes }),
     ...(taskMs !== undefined && { taskMs }),
     ...(expiresAt !== undefined && { expiresAt }),

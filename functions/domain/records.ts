@@ -48,6 +48,8 @@ export const liveLease = z.lazy(() =>
     paused: z.boolean().optional(),
     /** Its tasks stand in their account's counter of running tasks. */
     counted: z.boolean().optional(),
+    /** Of a job whose bytes are counted: the size of each blob that it was permitted to upload, by position and hash. */
+    uploads: z.record(z.string(), z.int()).optional(),
     /** The longer first span that the claim asked for. */
     holdMs: z.int().optional(),
     /** Not to be spawned before a renewal was acknowledged (rule 8). */
@@ -106,6 +108,8 @@ export const slice = z.lazy(() =>
     failed: z.int(),
     crashLimit: z.int(),
     maxTries: z.int(),
+    /** Of a job whose bytes are counted: those of the outputs and logs that were handed in. */
+    bytes: z.int().optional(),
     /** Which exit codes are success and which are worth a retry, when not the usual. */
     codes: z.strictObject({ success: z.array(z.int()).optional(), retry: z.array(z.int()).optional() }).optional(),
     /** Observed ms of a task, smoothed: sizes the next lease. */

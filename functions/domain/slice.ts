@@ -1,4 +1,5 @@
 import type { AnswerOf, CommandKind, CommandOf, Decide, Decision } from "./commands.ts";
+import { deliver } from "./deliver.ts";
 import { cancel, expire, retry } from "./end.ts";
 import { finish } from "./finish.ts";
 import { claim, renew } from "./lease.ts";
@@ -29,11 +30,19 @@ const lost: Decide<"renew"> = (slice) => ({ slice, answer: { state: "lost" } });
 const cancelled: Decide<"renew"> = (slice) => ({ slice, answer: { state: "cancelled" } });
 
 /** A final slice has no lease and no open task, so finish finds only what it answered before. */
-const over = { claim: notAvailable, renew: lost, finish, expire: unchanged, cancel: unchanged, watch: unchanged };
+const over = {
+  claim: notAvailable,
+  renew: lost,
+  deliver: unchanged,
+  finish,
+  expire: unchanged,
+  cancel: unchanged,
+  watch: unchanged,
+};
 
 /** Status × command. What is absent in lifecycle.md is an error with a code. */
 const TABLE: Record<Status, Row> = {
-  open: { claim, renew, finish, expire, cancel, retry: notEnded, watch },
+  open: { claim, renew, deliver, finish, expire, cancel, retry: notEnded, watch },
   finished: { ...over, retry: unchanged },
   failed: { ...over, retry },
   cancelled: { ...over, renew: cancelled, retry },

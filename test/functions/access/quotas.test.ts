@@ -31,6 +31,12 @@ afterEach(() => world.close());
 const used = async () => (await lab.showAccount({ id: "lab" })).used;
 const spec = (more: JobSpecInput | object = {}): JobSpecInput => ({ command: ["true"], ...more });
 const array = (count: number) => spec({ array: { count } });
+const fileOf = (text: string) => ({
+  kind: "file" as const,
+  path: "in",
+  mode: 0o644,
+  ...blobOf(new TextEncoder().encode(text)),
+});
 const tryOne = async (wanted: JobSpecInput, more: object = {}) =>
   (await lab.create({ jobs: [{ ...more, spec: wanted }] })).items[0];
 const over = (quota: string, limit: number, now: number, add: number) => ({
@@ -145,31 +151,132 @@ describe("running tasks", () => {
   });
 });
 
-describe("bytes of inputs", () => {
-  beforeEach(() => open({ inputBytes: 10 }));
-  const input = (text: string) => {
-    const entries = [{ kind: "file" as const, path: "in", mode: 0o644, ...blobOf(Buffer.from(text)) }];
-    return spec({ inputs: { manifest: { entries } } });
-  };
+describe("bytes", () => {
+  beforeEach(() => open({ bytes: 10 }));
+  const input = (text: string) => spec({ inputs: { manifest: { entries: [fileOf(text)] } } });
 
   it("are counted before they are uploaded, and until their job is removed", async () => {
     const first = await submit(lab, input("123456"));
-    expect(await used()).toEqual({ inputBytes: 6 });
+    expect(await used()).toEqual({ bytes: 6 });
     const refused = await tryOne(input("12345"));
-    expect(refused).toMatchObject(over("inputBytes", 10, 6, 5));
+    expect(refused).toMatchObject(over("bytes", 10, 6, 5));
     expect(refused).not.toHaveProperty("grants");
     await lab.cancel({ ids: [first.id] });
-    expect(await used()).toEqual({ inputBytes: 6 });
+    expect(await used()).toEqual({ bytes: 6 });
     await lab.rm({ ids: [first.id] });
     await lab.rm({ ids: [first.id] });
-    expect(await used()).toEqual({ inputBytes: 0 });
+    expect(await used()).toEqual({ bytes: 0 });
   });
 
   it("are given back by the sweep when their retention is over", async () => {
     const { id } = await submit(lab, { ...input("123456"), keepMs: HOUR });
     await lab.cancel({ ids: [id] });
     await world.pass(HOUR + MINUTE);
-    expect(await used()).toEqual({ inputBytes: 0 });
+    expect(await used()).toEqual({ bytes: 0 });
+  });
+});
+
+describe("bytes of outputs", () => {
+  beforeEach(() => open({ bytes: 10 }));
+  const bytesOf = (text: string) => new TextEncoder().encode(text);
+  const claim = async () => (await worker.claim({ worker: WORKER, leases: 1 })).leases[0];
+  const ask = async (lease: string, texts: readonly string[], index = 0) =>
+    (
+      await worker.grants({
+        entries: texts.map((text) => ({ use: "deliver", lease, index, blob: blobOf(bytesOf(text)) })),
+      })
+    ).items;
+  const handIn = async (lease: string, from: number, texts: readonly string[]) => {
+    const entries = texts.map((text, at) => ({
+      kind: "file" as const,
+      path: `o${at}`,
+      mode: 0o644,
+      ...blobOf(bytesOf(text)),
+    }));
+    const results = [{ ...exited(from), outputs: { manifest: { entries, packs: [] } } }];
+    return (await worker.finish({ worker: WORKER, items: [{ lease, from, results }] })).items[0];
+  };
+  const deliver = async (lease: string, index: number, text: string) => {
+    const [grant] = await ask(lease, [text], index);
+    await world.put(grant, bytesOf(text));
+  };
+
+  it("are counted before they are uploaded, once however often they are asked for, and until their job is removed", async () => {
+    const { id } = await submit(lab, spec());
+    const lease = (await claim())?.id ?? "";
+    const [first] = await ask(lease, ["123456"]);
+    expect(await used()).toEqual({ bytes: 6 });
+    await ask(lease, ["123456"]);
+    expect(await used()).toEqual({ bytes: 6 });
+    await world.put(first, bytesOf("123456"));
+    expect(await ask(lease, ["123456"])).toMatchObject([{ kind: "held" }]);
+    expect(await handIn(lease, 0, ["123456"])).toMatchObject({ accepted: [{ from: 0, upTo: 1 }] });
+    await handIn(lease, 0, ["123456"]);
+    expect(await used()).toEqual({ bytes: 6 });
+    await lab.rm({ ids: [id] });
+    expect(await used()).toEqual({ bytes: 0 });
+  });
+
+  it("that do not fit are refused whole and by name, and are taken once there is room", async () => {
+    const kept = await submit(lab, spec());
+    const first = (await claim())?.id ?? "";
+    await deliver(first, 0, "12345");
+    await handIn(first, 0, ["12345"]);
+    await submit(lab, spec());
+    const lease = (await claim())?.id ?? "";
+    const refused = await ask(lease, ["1234", "56"]);
+    expect(refused).toMatchObject([
+      { kind: "refused", code: "quota_exceeded" },
+      { kind: "refused", code: "quota_exceeded" },
+    ]);
+    expect(refused[0]?.["message"]).toContain("the quota bytes 10: 5 are used, and this needs 6 more");
+    expect(await used()).toEqual({ bytes: 5 });
+    expect((await worker.renew({ worker: WORKER, leases: [lease], delivering: [lease] })).items).toMatchObject([
+      { state: "held" },
+    ]);
+    await lab.rm({ ids: [kept.id] });
+    expect(await ask(lease, ["1234", "56"])).toMatchObject([{ kind: "one" }, { kind: "one" }]);
+    expect(await used()).toEqual({ bytes: 6 });
+  });
+
+  it("that are never handed in are given back with the lease", async () => {
+    const { id } = await submit(lab, spec());
+    await ask((await claim())?.id ?? "", ["1234567"]);
+    expect(await used()).toEqual({ bytes: 7 });
+    await lab.cancel({ ids: [id] });
+    expect(await used()).toEqual({ bytes: 0 });
+    await submit(lab, spec());
+    await ask((await claim())?.id ?? "", ["1234567"]);
+    await world.pass(3 * MINUTE);
+    expect(await used()).toEqual({ bytes: 0 });
+  });
+
+  it("of a lease that was lost are taken all the same: they are there", async () => {
+    await submit(lab, spec());
+    const lease = (await claim())?.id ?? "";
+    await deliver(lease, 0, "1234567");
+    await world.pass(3 * MINUTE);
+    await submit(lab, spec({ inputs: { manifest: { entries: [fileOf("12345")] } } }));
+    expect(await handIn(lease, 0, ["1234567"])).toMatchObject({ accepted: [{ from: 0, upTo: 1 }] });
+    expect(await used()).toEqual({ bytes: 12 });
+    expect(await tryOne(spec({ inputs: { manifest: { entries: [fileOf("1")] } } }))).toMatchObject(
+      over("bytes", 10, 12, 1),
+    );
+  });
+
+  it("of an array are counted task by task, in all its slices", async () => {
+    const { id } = await submit(lab, array(20));
+    for (let task = await claim(); task; task = await claim()) {
+      for (let index = task.from; index < task.upTo; index += 1) {
+        if (index % 10 === 0) {
+          await deliver(task.id, index, `n${index}`);
+          await handIn(task.id, index, [`n${index}`]);
+        } else await handIn(task.id, index, []);
+      }
+    }
+    expect(await used()).toEqual({ bytes: 5 });
+    await lab.rm({ ids: [id] });
+    expect(await used()).toEqual({ bytes: 0 });
   });
 });
 

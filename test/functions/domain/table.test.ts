@@ -19,6 +19,7 @@ const SLICES: Record<Slice["status"], Slice> = {
 const COMMANDS: Record<CommandKind, Command> = {
   claim: claim("l2"),
   renew: renew("l1"),
+  deliver: { kind: "deliver", worker: "w1", lease: "l1", blobs: [{ position: 0, sha256: "0".repeat(64), size: 1 }] },
   finish: finish("l1", 0, ["success"]),
   expire,
   cancel: cancel(),
@@ -35,6 +36,7 @@ const CELLS: Record<Slice["status"], Record<CommandKind, unknown>> = {
   open: {
     claim: ["open", expect.objectContaining({ leases: [expect.objectContaining({ lease: "l2", from: 1, upTo: 2 })] })],
     renew: ["open", expect.objectContaining({ state: "held", from: 0, upTo: 1 })],
+    deliver: ["open", undefined],
     finish: ["open", accepted],
     expire: same,
     cancel: ["cancelled", undefined],
@@ -44,6 +46,7 @@ const CELLS: Record<Slice["status"], Record<CommandKind, unknown>> = {
   finished: {
     claim: "not_available",
     renew: [same, { state: "lost" }],
+    deliver: same,
     finish: [same, accepted],
     expire: same,
     cancel: same,
@@ -53,6 +56,7 @@ const CELLS: Record<Slice["status"], Record<CommandKind, unknown>> = {
   failed: {
     claim: "not_available",
     renew: [same, { state: "lost" }],
+    deliver: same,
     finish: [same, accepted],
     expire: same,
     cancel: same,
@@ -62,6 +66,7 @@ const CELLS: Record<Slice["status"], Record<CommandKind, unknown>> = {
   cancelled: {
     claim: "not_available",
     renew: [same, { state: "cancelled" }],
+    deliver: same,
     finish: [same, lost],
     expire: same,
     cancel: same,
@@ -71,6 +76,7 @@ const CELLS: Record<Slice["status"], Record<CommandKind, unknown>> = {
   expired: {
     claim: "not_available",
     renew: [same, { state: "lost" }],
+    deliver: same,
     finish: [same, lost],
     expire: same,
     cancel: same,
