@@ -18,7 +18,11 @@ const flagsOf = (command: Command): string[] =>
     const { short } = optionOf(name);
     return short ? [`--${name}`, `-${short}`] : [`--${name}`];
   });
-const takesJobs = ({ words }: Command): boolean => /\b(SEL|ID)\b/.test(words?.usage ?? "");
+/** Whose ids a command's words are: what `rendt completion` prints under this name. */
+const idsFor = ({ words }: Command): "jobs" | "workers" | undefined => {
+  if (/\b(SEL|ID)\b/.test(words?.usage ?? "")) return "jobs";
+  return /^W\b/.test(words?.usage ?? "") ? "workers" : undefined;
+};
 const firstWords = (commands: readonly Command[]): string[] => [
   ...new Set(commands.map(({ name }) => name.split(" ")[0] ?? "")),
 ];
@@ -34,7 +38,7 @@ const families = (commands: readonly Command[]): Map<string, string[]> => {
 function bash(commands: readonly Command[]): string {
   return `# bash completion of rendt: source <(rendt completion bash)
 _rendt() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" command="\${COMP_WORDS[1]}" words="" options="" jobs="" word
+  local current="\${COMP_WORDS[COMP_CWORD]}" command="\${COMP_WORDS[1]}" words="" options="" ids="" word
   COMPREPLY=()
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     if [ "$word" = -- ]; then COMPREPLY=($(compgen -f -- "$current")); return; fi
@@ -56,9 +60,12 @@ ${commandCases(commands)}
     *) return ;;
   esac
   if [[ "$current" == -* ]]; then COMPREPLY=($(compgen -W "$options" -- "$current")); return; fi
-  if [ -n "$jobs" ]; then words="$words last $(rendt list -q --limit 50 2>/dev/null)"; fi
+  case "$ids" in
+    jobs) words="last $(rendt completion jobs 2>/dev/null)" ;;
+    workers) words="$(rendt completion workers 2>/dev/null)" ;;
+  esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
-  if [ -z "$jobs$words" ]; then COMPREPLY=($(compgen -f -- "$current")); fi
+  if [ -z "$ids$words" ]; then COMPREPLY=($(compgen -f -- "$current")); fi
 }
 complete -o filenames -F _rendt rendt
 `;
@@ -68,7 +75,7 @@ function zsh(commands: readonly Command[]): string {
   return `#compdef rendt
 # zsh completion of rendt: source <(rendt completion zsh)
 _rendt() {
-  local command="\${words[2]}" choices="" options="" jobs=""
+  local command="\${words[2]}" choices="" options="" ids=""
   if (( \${words[(I)--]} > 0 && \${words[(I)--]} < CURRENT )); then _files; return; fi
   if (( CURRENT == 2 )); then compadd -- ${firstWords(commands).join(" ")} --help --version; return; fi
   case "$command" in ${[...families(commands).keys()].join("|")})
@@ -85,9 +92,12 @@ ${commandCases(commands).replaceAll("words=", "choices=")}
     *) return ;;
   esac
   if [[ "\${words[CURRENT]}" == -* ]]; then compadd -- \${=options}; return; fi
-  if [[ -n "$jobs" ]]; then choices="$choices last $(rendt list -q --limit 50 2>/dev/null)"; fi
+  case "$ids" in
+    jobs) choices="last $(rendt completion jobs 2>/dev/null)" ;;
+    workers) choices="$(rendt completion workers 2>/dev/null)" ;;
+  esac
   if [[ -n "$choices" ]]; then compadd -- \${=choices}; fi
-  if [[ -z "$jobs$choices" ]]; then _files; fi
+  if [[ -z "$ids$choices" ]]; then _files; fi
 }
 compdef _rendt rendt
 `;
@@ -102,8 +112,7 @@ function familyCases(commands: readonly Command[], indent: string, before: strin
 
 function commandCases(commands: readonly Command[]): string {
   const cases = commands.map((command) => {
-    const jobs = takesJobs(command) ? "yes" : "";
-    return `    "${command.name}") options="${flagsOf(command).join(" ")}" jobs="${jobs}" words="${choices(command)}" ;;`;
+    return `    "${command.name}") options="${flagsOf(command).join(" ")}" ids="${idsFor(command) ?? ""}" words="${choices(command)}" ;;`;
   });
   return cases.join("\n");
 }
@@ -133,8 +142,11 @@ function fish(commands: readonly Command[]): string {
         `complete -c rendt -n ${quoted(seen)}${letter} -l ${name}${kind === "flag" ? "" : " -r"} -d ${quoted(help)}`,
       );
     }
-    if (takesJobs(command))
-      lines.push(`complete -c rendt -n ${quoted(seen)} -f -a '(rendt list -q --limit 50 2>/dev/null) last'`);
+    const ids = idsFor(command);
+    if (ids)
+      lines.push(
+        `complete -c rendt -n ${quoted(seen)} -f -a '${ids === "jobs" ? "last " : ""}(rendt completion ${ids} 2>/dev/null)'`,
+      );
     for (const choice of choices(command).split(" ").filter(Boolean))
       lines.push(`complete -c rendt -n ${quoted(seen)} -f -a ${choice}`);
   }

@@ -13,16 +13,16 @@ type Wanted = {
 };
 
 /** The newest jobs, page by page. */
-export async function listJobs(client: Pick<Client, "list">, { all, limit, ...filter }: Wanted): Promise<JobView[]> {
+export async function listJobs(
+  client: Pick<Client, "list">,
+  { all, limit, ...filter }: Wanted,
+  signal?: AbortSignal,
+): Promise<JobView[]> {
   const found: JobView[] = [];
   let cursor: string | undefined;
   do {
-    const page = await client.list({
-      ...filter,
-      ...(all && { all: "true" }),
-      limit: Math.min(MAX_LIST_ITEMS, limit - found.length),
-      cursor,
-    });
+    const most = Math.min(MAX_LIST_ITEMS, limit - found.length);
+    const page = await client.list({ ...filter, ...(all && { all: "true" }), limit: most, cursor }, { signal });
     found.push(...page.items);
     cursor = page.next;
   } while (cursor !== undefined && found.length < limit);

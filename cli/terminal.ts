@@ -10,6 +10,8 @@ export type Terminal = {
   line(text: string): void;
   /** Data: an answer of the contract as it is; indented where a person reads. */
   json(value: unknown): void;
+  /** The same as text. */
+  jsonText(value: unknown): string;
   /** Data: one of many values, a line each. */
   jsonLine(value: unknown): void;
   /** Talk: one line. */
@@ -19,6 +21,8 @@ export type Terminal = {
   paint(colour: Colour, text: string): string;
   /** Standard output is seen by a person. */
   readonly seen: boolean;
+  /** And on a terminal on which a cursor can be moved. */
+  readonly movable: boolean;
   /** Standard error is seen by a person: progress makes sense. */
   readonly talkSeen: boolean;
 };
@@ -33,9 +37,11 @@ export function createTerminal(environment: Readonly<Record<string, string | und
     stderr: talkSeen ? createHarmlessOutput() : undefined,
   };
   quitOnBrokenPipe();
+  const jsonText = (value: unknown) => JSON.stringify(value, null, seen ? 2 : undefined);
   return {
     line: (text) => void process.stdout.write(`${text}\n`),
-    json: (value) => void process.stdout.write(`${JSON.stringify(value, null, seen ? 2 : undefined)}\n`),
+    json: (value) => void process.stdout.write(`${jsonText(value)}\n`),
+    jsonText,
     jsonLine: (value) => void process.stdout.write(`${JSON.stringify(value)}\n`),
     say: (text) => void process.stderr.write(`${text}\n`),
     write: (stream, bytes) =>
@@ -45,6 +51,7 @@ export function createTerminal(environment: Readonly<Record<string, string | und
       }),
     paint: (colour, text) => (coloured ? styleText(colour, text, { validateStream: false }) : text),
     seen,
+    movable: seen && environment["TERM"] !== "dumb",
     talkSeen,
   };
 }

@@ -1,5 +1,4 @@
 import { type JobStatus, type JobView, jobStatus, STATUS_CODES } from "../../contract/job.ts";
-import { sleep } from "../../contract/retry.ts";
 import type { Call } from "../command.ts";
 import { usage } from "../failure.ts";
 import { listJobs } from "../jobs.ts";
@@ -8,32 +7,36 @@ import { showCommand, showStatus, showTasks } from "../status.ts";
 import { formatTable, harmless } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 import { formatAgo, formatDuration } from "../units.ts";
+import { watch } from "../watch.ts";
 
 const LIMIT = 20;
-const WATCH_MS = 1000;
 const COMMAND_WIDTH = 60;
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
-  const { client } = reach(call, options["all-accounts"] ? "admin" : "submitter");
+  const patience = options.watch ? "patient" : "brief";
+  const { client } = reach(call, options["all-accounts"] ? "admin" : "submitter", patience);
   const wanted = {
     status: options.status === undefined ? undefined : readStatus(options.status),
     all: options["all-accounts"],
     limit: options.limit ?? LIMIT,
     name: options.name,
   };
-  for (let before = ""; ; await sleep(WATCH_MS)) {
-    const jobs = await listJobs(client, wanted);
-    const now = jobs.map(({ id, version }) => `${id} ${version}`).join();
-    if (now !== before || !options.watch) {
-      if (options.watch && terminal.seen) terminal.line("\u001b[2J\u001b[H");
-      if (options.json) terminal.json({ items: jobs });
-      else if (options.quiet) for (const { id } of jobs) terminal.line(id);
-      else for (const line of jobTable(jobs, terminal, options["all-accounts"] === true)) terminal.line(line);
-    }
-    if (!options.watch) return 0;
-    before = now;
+  const linesOf = (jobs: readonly JobView[]) => {
+    if (options.json) return [terminal.jsonText({ items: jobs })];
+    return options.quiet ? jobs.map(({ id }) => id) : jobTable(jobs, terminal, options["all-accounts"] === true);
+  };
+  if (!options.watch) {
+    for (const line of linesOf(await listJobs(client, wanted))) terminal.line(line);
+    return 0;
   }
+  return watch(terminal, {
+    plain: options.json || options.quiet,
+    async look(signal) {
+      const jobs = await listJobs(client, wanted, signal);
+      return { lines: linesOf(jobs), state: jobs.map(({ id, version }) => `${id} ${version}`).join() };
+    },
+  });
 }
 
 /** A status by either of its names: `finished` or `f`. */

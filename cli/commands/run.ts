@@ -9,6 +9,7 @@ import { previewJob } from "../job/dry-run.ts";
 import { exitOfRun, followJob } from "../job/follow.ts";
 import { sendJob } from "../job/send.ts";
 import { unsentFiles } from "../job/unsent.ts";
+import { notify } from "../notify.ts";
 import { reach, type Server } from "../server.ts";
 import { showStatus } from "../status.ts";
 import { harmless } from "../table.ts";
@@ -65,10 +66,14 @@ async function accompany(call: Call, { job: { id }, description }: Sent): Promis
   });
   try {
     const job = await toItsEnd(server, { id, description, signal: detached.signal }, terminal);
-    if (interrupts.count > 0 && job.status === "cancelled") return RUN_EXIT.interrupted;
+    if (interrupts.count > 0 && job.status === "cancelled") {
+      await notify(call, [job]);
+      return RUN_EXIT.interrupted;
+    }
     if (job.status !== "finished" && job.result?.outcome !== "exited") tellEnd(job, terminal);
     else if (job.result?.reason !== undefined) terminal.say(`rendt: ${id}: ${harmless(job.result.reason)}`);
     await fetchResults(server, { job, description, call });
+    await notify(call, [job]);
     return await exitOfRun(server, job);
   } catch (error) {
     if (!detached.signal.aborted) throw error;

@@ -10,21 +10,28 @@ import { showCommand, showStatus, showTasks } from "../status.ts";
 import { formatTable, harmless } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 import { countFiles, formatAgo, formatDuration, formatSize } from "../units.ts";
+import { watch } from "../watch.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
-  const { server, words } = reachByLink(call);
+  const { server, words } = reachByLink(call, options.watch ? "patient" : "brief");
   const selection = await selectOne(server.client, words);
-  const answer = await server.client.show({ id: selection.id });
-  if (options.json) {
-    terminal.json(answer);
-    return 0;
-  }
-  const result = answer.job.count === 1 ? await resultOf(server, answer.job) : undefined;
-  for (const line of formatTable(facts(answer, result, terminal))) terminal.line(line);
-  if (selection.from !== undefined) await showResults(server, selection, terminal);
-  showHistory(answer.history, terminal);
+  const look = async (signal?: AbortSignal) => {
+    const answer = await server.client.show({ id: selection.id }, { signal });
+    const lines = options.json ? [terminal.jsonText(answer)] : await describe(server, { answer, selection, terminal });
+    return { lines, state: String(answer.job.version), over: ENDED.has(answer.job.status) };
+  };
+  if (options.watch) return watch(terminal, { look, plain: options.json });
+  for (const line of (await look()).lines) terminal.line(line);
   return 0;
+}
+
+type Description = { answer: Shown; selection: Selection; terminal: Terminal };
+
+async function describe(server: Server, { answer, selection, terminal }: Description): Promise<string[]> {
+  const result = answer.job.count === 1 ? await resultOf(server, answer.job) : undefined;
+  const results = selection.from === undefined ? [] : ["", ...(await showResults(server, selection))];
+  return [...formatTable(facts(answer, result, terminal)), ...results, ...showHistory(answer.history)];
 }
 
 type Shown = AnswerOf<"show">;
@@ -99,7 +106,7 @@ function describeOutputs({ outputs, usage }: TaskResult): string | undefined {
   return `${countFiles(files.length)}, ${formatSize(bytes)}`;
 }
 
-async function showResults(server: Server, selection: Selection, terminal: Terminal): Promise<void> {
+async function showResults(server: Server, selection: Selection): Promise<string[]> {
   const rows: string[][] = [["TASK", "OUTCOME", "CODE", "TIME", "OUTPUTS", "WHY"]];
   for await (const { items } of outputPages(server, tasksOf(selection))) {
     for (const { index, result } of items) {
@@ -108,18 +115,16 @@ async function showResults(server: Server, selection: Selection, terminal: Termi
       rows.push([`${index}`, outcome, `${exitCode}`, ...told]);
     }
   }
-  terminal.line("");
-  for (const line of formatTable(rows)) terminal.line(line);
+  return formatTable(rows);
 }
 
-function showHistory(history: Shown["history"], terminal: Terminal): void {
-  if (history.length === 0) return;
+function showHistory(history: Shown["history"]): string[] {
+  if (history.length === 0) return [];
   const rows = history.map(({ at, what, worker, detail }) => [
     new Date(at).toISOString().slice(11, 19),
     what,
     worker ?? "",
     harmless(detail ?? ""),
   ]);
-  terminal.line("\nHistory (UTC)");
-  for (const line of formatTable(rows)) terminal.line(`  ${line}`);
+  return ["", "History (UTC)", ...formatTable(rows).map((line) => `  ${line}`)];
 }

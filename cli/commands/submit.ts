@@ -1,10 +1,12 @@
 import type { Call } from "../command.ts";
+import { usage } from "../failure.ts";
 import { fetchInto } from "../fetch.ts";
 import { type Description, describeJob, indexesOf } from "../job/describe.ts";
 import { previewJob } from "../job/dry-run.ts";
 import { followJob, type Indexes } from "../job/follow.ts";
 import { sendJob } from "../job/send.ts";
 import { unsentFiles } from "../job/unsent.ts";
+import { notify } from "../notify.ts";
 import { reach } from "../server.ts";
 import { showStatus } from "../status.ts";
 import { exitOfJobs, waitForJobs } from "../wait-for.ts";
@@ -13,18 +15,21 @@ export async function run(call: Call): Promise<number> {
   const { options: typed, terminal } = call;
   const description = await describeJob(call);
   const { options, spec } = description;
+  const { follow, wait } = typed;
+  const stays = wait || follow || options.get !== undefined;
   try {
+    if (typed.notify !== undefined && !stays)
+      throw usage("--notify needs somebody who waits", "add --wait, or run `rendt wait ID --notify …` later");
     if (typed["dry-run"]) {
       terminal.json(await previewJob(description));
       return 0;
     }
     for (const name of await unsentFiles(description))
       terminal.say(`hint: ${name} is a file here, but it is not sent with the job: add -i ${name}`);
-    const { follow, wait } = typed;
     const job = await sendJob(reach(call, "submitter"), { ...description, watch: follow }, { terminal });
     if (job.existing)
       terminal.say(`rendt: this key has made the job before; it is ${showStatus(job.status, terminal)}`);
-    if (!wait && !follow && options.get === undefined) {
+    if (!stays) {
       if (typed.json) terminal.json(job);
       else terminal.line(job.id);
       return 0;
@@ -54,6 +59,7 @@ async function stay(call: Call, { id, indexes, options }: Sent): Promise<number>
       terminal.say(`${id}  ${showStatus(job.status, terminal)}${job.reason ? `  ${job.reason}` : ""}`);
     if (options.get !== undefined && job.tasks.succeeded + job.tasks.failed > 0)
       await fetchInto(server, { id }, { into: options.get, apart: job.count > 1, force: options.force, call });
+    await notify(call, [job]);
     return exitOfJobs([job]);
   } finally {
     stop.abort();

@@ -1,5 +1,6 @@
 import type { Call } from "../command.ts";
 import { hasEnded } from "../jobs.ts";
+import { notify } from "../notify.ts";
 import { selectJobs } from "../selector.ts";
 import { reach } from "../server.ts";
 import { showStatus, showTasks } from "../status.ts";
@@ -18,5 +19,6 @@ export async function run(call: Call): Promise<number> {
       const told = [job.id, showStatus(job.status, terminal), showTasks(job), harmless(job.reason ?? "")];
       terminal.line(told.filter((text) => text !== "").join("  "));
     }
+  await notify(call, ended);
   return exitOfJobs(ended);
 }

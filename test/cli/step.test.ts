@@ -178,3 +178,18 @@ it("one person with all tokens in one profile needs no change between the verbs"
   expect(readFileSync(join(cwd, "5", "x"), "utf8")).toBe("5 5\n");
   expect(existsSync(join(cwd, "6"))).toBe(false);
 });
+
+it("secrets are masked by hand too, and forgotten once the work is handed in", async () => {
+  const command = ["--", "sh", "-c", "echo $KEY"];
+  const id = (await fine(submitter.step("send-perm", "-q", "--secret", "KEY=hunter2-hunter2", ...command))).trim();
+  const state = () => readFileSync(join(worker.folder, ".rendt", `${id}.working.json`), "utf8");
+  expect(JSON.parse(await fine(worker.step("exec-perm", id, "--json"))).secrets).toEqual({ KEY: "***" });
+  await fine(worker.step("exec-down", id));
+  expect(await fine(worker.step("exec", id))).toBe("***\n");
+  expect(readFileSync(join(worker.folder, ".rendt", `${id}.log`), "utf8")).toMatch(/\*\*\*\n$/);
+  await fine(worker.step("out-perm", id));
+  expect(state()).toContain("hunter2");
+  await fine(worker.step("out-up", id));
+  expect(state()).not.toContain("hunter2");
+  expect(await fine(submitter.run("logs", id))).toBe("***\n");
+});

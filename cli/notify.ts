@@ -1,0 +1,45 @@
+import { spawn } from "node:child_process";
+import type { JobView } from "../contract/job.ts";
+import type { Call } from "./command.ts";
+import { harmless } from "./table.ts";
+
+/** A notification that hangs must not hang what waits for the job. */
+const MOST_MS = 30_000;
+
+/**
+ * Runs the command that --notify names, here, once for each job that has ended: told of it by RENDT_JOB, RENDT_NAME, RENDT_STATUS,
+ * RENDT_EXIT_CODE and RENDT_REASON. What it prints is talk; that it fails is told and changes nothing.
+ */
+export async function notify(
+  { options, terminal, environment }: Pick<Call, "options" | "terminal" | "environment">,
+  jobs: readonly JobView[],
+): Promise<void> {
+  const command = options.notify;
+  if (command === undefined) return;
+  for (const job of jobs) {
+    const failure = await run(command, { ...environment, ...told(job) });
+    if (failure !== undefined) terminal.say(`rendt: --notify ${harmless(JSON.stringify(command))} ${failure}`);
+  }
+}
+
+function told({ id, name, status, reason, result }: JobView): Record<string, string> {
+  return {
+    RENDT_JOB: id,
+    RENDT_NAME: name ?? "",
+    RENDT_STATUS: status,
+    RENDT_EXIT_CODE: result === undefined ? "" : String(result.exitCode),
+    RENDT_REASON: (reason ?? result?.reason ?? "").replaceAll("\0", ""),
+  };
+}
+
+/** What went wrong, if something did. */
+function run(command: string, env: Record<string, string | undefined>): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const child = spawn(command, { shell: true, env, stdio: ["ignore", 2, 2], timeout: MOST_MS });
+    child.once("error", (error) => resolve(`can't be run: ${error.message}`));
+    child.once("exit", (code, signal) => {
+      if (signal) resolve(`was ended by ${signal}${child.killed ? ` after ${MOST_MS / 1000} s` : ""}`);
+      else resolve(code === 0 ? undefined : `ended with exit code ${code}`);
+    });
+  });
+}
