@@ -2,6 +2,7 @@ import { arch, cpus, platform, totalmem } from "node:os";
 import type { Client } from "../contract/client.ts";
 import type { AnswerOf } from "../contract/operations.ts";
 import { createRetryingClient, isWorthRetry } from "../contract/retry.ts";
+import type { Takes } from "../contract/worker.ts";
 import { runLease } from "./attempt.ts";
 import { createBackOff } from "./back-off.ts";
 import type { WorkerConfig, WorkerOptions } from "./config.ts";
@@ -19,6 +20,8 @@ import { askOwner, type Owner } from "./owner.ts";
 import { openReach } from "./reach.ts";
 import { recover } from "./recover.ts";
 import { keepHeapSmall } from "./small-heap.ts";
+import { serveStatus } from "./status.ts";
+import { tellStatus } from "./tell-status.ts";
 import { houseOf } from "./terms.ts";
 import { openWorkplace, type Workplace } from "./workplace.ts";
 import type { Workshop } from "./workshop.ts";
@@ -98,7 +101,7 @@ async function work(life: Life): Promise<string> {
   const rest = endWhenIdle(config.idleExitMs, held, draining);
   rest();
   try {
-    const registered = await register(client, life);
+    const registered = await register(client, life, life.owner.takes);
     life.known();
     if (!registered) return whyOf(draining);
     const clockOffset = registered.serverTime - Date.now();
@@ -120,6 +123,7 @@ async function work(life: Life): Promise<string> {
     return whyOf(draining);
   } finally {
     leaving.abort();
+    life.owner.close();
     await place.close();
     close();
   }
@@ -129,7 +133,11 @@ const whyOf = ({ signal }: AbortController): string =>
   signal.aborted ? String(signal.reason) : "its one piece of work is done";
 
 /** Tries for ever: a worker may start before its server. Undefined when it was told to stop meanwhile. */
-async function register(client: Client, { config, place, draining }: Life): Promise<AnswerOf<"register"> | undefined> {
+async function register(
+  client: Client,
+  { config, place, draining }: Life,
+  takes: Takes | undefined,
+): Promise<AnswerOf<"register"> | undefined> {
   const backOff = createBackOff();
   const { signal } = draining;
   while (!signal.aborted) {
@@ -146,6 +154,7 @@ async function register(client: Client, { config, place, draining }: Life): Prom
           memoryBytes: Math.min(totalmem(), config.caps.memoryBytes ?? Number.POSITIVE_INFINITY),
           ...(await offeredDisk(config, place)),
           ...place.sandbox.measured,
+          ...(takes && { takes }),
         },
         { signal },
       );
@@ -176,7 +185,8 @@ type Setting = {
   rest: () => void;
 };
 
-async function claimUntilTold({ config, owner, place, draining, cancelling }: Life, setting: Setting): Promise<void> {
+async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
+  const { config, owner, place, draining, cancelling } = life;
   const { shop, held, leaving, rest } = setting;
   const { client, workerId, journal, notice } = shop;
   let fatal: { error: unknown } | undefined;
@@ -226,6 +236,23 @@ async function claimUntilTold({ config, owner, place, draining, cancelling }: Li
     slots: place.sandbox.slots.length,
     changed: () => loop?.look(),
     paused: () => heartbeat.tell(),
+    takes(takes) {
+      register(client, life, takes).catch((error) => notice(`the server does not take the new rules: ${error}`));
+    },
+    notice,
+  });
+  const closeStatus = await serveStatus(place.state, {
+    ask: () =>
+      tellStatus({
+        id: workerId,
+        config,
+        slots: place.sandbox.slots.length,
+        rules,
+        held,
+        ending: draining.signal.aborted,
+        drained: orders.drained,
+        trafficTodayBytes: owner.trafficToday(),
+      }),
     notice,
   });
   const loop: Loop = createLoop({
@@ -259,6 +286,7 @@ async function claimUntilTold({ config, owner, place, draining, cancelling }: Li
   if (held.size > 0) notice(`${held.size} results could not be delivered: they are kept and offered at the next start`);
   leaving.abort();
   rules.close();
+  closeStatus();
   outbox.close();
   heartbeat.close();
   await shop.deliveries.settled();
