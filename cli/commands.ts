@@ -1,7 +1,7 @@
 import type { Command } from "./command.ts";
 import { JOB_OPTIONS } from "./options.ts";
+import { ASKING as asking, WORKER_START } from "./worker-start.ts";
 
-const asking = ["RENDT_URL", "RENDT_TOKEN", "RENDT_TOKEN_FILE", "RENDT_PROFILE", "RENDT_HOME"] as const;
 const reading = [...asking, "NO_COLOR"] as const;
 
 const selector = { usage: "SEL", min: 1, max: 1 };
@@ -161,23 +161,7 @@ export const COMMANDS: readonly Command[] = [
     example: "rendt up --max-disk 50G",
     load: () => import("./commands/up.ts"),
   },
-  {
-    name: "worker start",
-    group: "machines",
-    summary: "Work on this machine for the server of the profile",
-    details: [
-      "TERM or Ctrl-C drains it: what runs goes on to its end. A second one ends what runs and gives it back, a third leaves at once.",
-    ],
-    options: ["slots", "sandbox", "once", "idle-exit", "until", "stop-within", "name", "dir", "interface"],
-    meanings: {
-      name: { value: "NAME", summary: "the worker's name (default: this machine's)" },
-      sandbox: { value: "LEVEL", summary: "how tasks of your own account are shut in (default: none)" },
-      dir: { value: "DIR", summary: "where the worker keeps everything; one worker per folder" },
-    },
-    environment: asking,
-    example: "rendt worker start --slots 2",
-    load: () => import("./commands/worker.ts"),
-  },
+  WORKER_START,
   {
     name: "worker join",
     group: "machines",
@@ -239,7 +223,8 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "worker install",
     group: "machines",
-    summary: "Make the worker of the profile a service of this user: systemd or launchd starts it, and again whenever it ends",
+    summary:
+      "Make the worker of the profile a service of this user: systemd or launchd starts it, and again whenever it ends",
     details: [
       "The options are those that `rendt worker start` will have; installing again changes them.",
       "Told to stop, the service gives back what still runs after --stop-within (default: 1m).",
@@ -291,6 +276,22 @@ export const COMMANDS: readonly Command[] = [
     environment: asking,
     example: "rendt worker remove w0123456789ab",
     load: () => import("./commands/worker-remove.ts"),
+  },
+
+  {
+    name: "publish",
+    group: "machines",
+    summary: "Admin: offer a signed build of the worker to the workers of this server",
+    details: [
+      "FILE is the build; without it, the one that came with this very program. Workers that were started with --update",
+      "take it when they are idle, if the operator's key signs it that came with their enrolment code.",
+    ],
+    words: { usage: "[FILE]", min: 0, max: 1 },
+    options: ["new-key", "quiet", "json"],
+    meanings: { quiet: { summary: "print the build's SHA-256 only" } },
+    environment: asking,
+    example: "rendt publish",
+    load: () => import("./commands/publish.ts"),
   },
 
   {
@@ -601,7 +602,9 @@ export const COMMANDS: readonly Command[] = [
     name: "completion",
     group: "setup",
     summary: "Print a completion script for bash, zsh or fish",
-    details: ["The scripts ask `rendt completion jobs` and `workers` for ids; these say nothing when no server answers."],
+    details: [
+      "The scripts ask `rendt completion jobs` and `workers` for ids; these say nothing when no server answers.",
+    ],
     words: { usage: "bash|zsh|fish", min: 1, max: 1 },
     environment: asking,
     example: "source <(rendt completion bash)",

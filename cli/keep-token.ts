@@ -4,7 +4,12 @@ import { isLoopback } from "../contract/loopback.ts";
 import { currentProfile, foldersOf, noSuchProfile, readProfile, useProfile, writeProfile } from "../sdk/profile.ts";
 import type { Call } from "./command.ts";
 
-type Kept = { url: string; tokens: Partial<Record<Role, string>>; fingerprint?: string | undefined };
+type Kept = {
+  url: string;
+  tokens: Partial<Record<Role, string>>;
+  fingerprint?: string | undefined;
+  publisher?: string | undefined;
+};
 
 /** The profile that a login is about: the one named, else the one in use. */
 export function profileName({ options, environment }: Pick<Call, "options" | "environment">): string {
@@ -12,13 +17,13 @@ export function profileName({ options, environment }: Pick<Call, "options" | "en
 }
 
 /** Saves tokens beside those of other roles at the same server, makes the profile the one in use, and answers its name. */
-export function keepTokens(call: Call, { url, tokens, fingerprint }: Kept): string {
+export function keepTokens(call: Call, { url, tokens, fingerprint, publisher }: Kept): string {
   const folders = foldersOf(call.environment);
   const name = profileName(call);
   const saved = readProfile(folders, name);
   const same = saved?.url === url ? saved : undefined;
   if (saved && !same) call.terminal.say(`profile ${name} was for ${saved.url}; its tokens are forgotten`);
-  const pin = fingerprint === undefined ? {} : { fingerprint };
+  const pin = { ...(fingerprint !== undefined && { fingerprint }), ...(publisher !== undefined && { publisher }) };
   writeProfile(folders, name, { ...same, ...pin, url, tokens: { ...same?.tokens, ...tokens } });
   useProfile(folders, name);
   return name;

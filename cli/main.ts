@@ -1,6 +1,5 @@
 import { assertUtf8Arguments } from "./arguments.ts";
 import type { Call, Command } from "./command.ts";
-import { COMMANDS } from "./commands.ts";
 import { readEnvironment } from "./environment.ts";
 import { usage } from "./failure.ts";
 import { findCommand } from "./find-command.ts";
@@ -8,22 +7,22 @@ import { commandHelp, usageOf } from "./help.ts";
 import { EVERYWHERE, parseArguments } from "./parse.ts";
 import { createTerminal, flush, type Terminal } from "./terminal.ts";
 
-/** Runs one command line and answers the exit code; whatever goes wrong is told here. */
-export async function main(args: readonly string[]): Promise<number> {
+/** Runs one command line of these commands and answers the exit code; whatever goes wrong is told here. */
+export async function main(args: readonly string[], commands: readonly Command[]): Promise<number> {
   const environment = readEnvironment();
   const terminal = createTerminal(environment);
   let command: Command | undefined;
   let exit: number;
   try {
     assertUtf8Arguments(args);
-    const found = findCommand(args, COMMANDS);
+    const found = findCommand(args, commands);
     if ("overview" in found) {
       if (found.exit === 0) terminal.line(found.overview);
       else terminal.say(found.overview);
       exit = found.exit;
     } else {
       command = found.command;
-      exit = await runCommand(command, found.rest, { environment, terminal });
+      exit = await runCommand(command, found.rest, { environment, terminal, commands });
     }
   } catch (error) {
     exit = await tellError(error, command, terminal);
@@ -35,7 +34,7 @@ export async function main(args: readonly string[]): Promise<number> {
 async function runCommand(
   command: Command,
   args: readonly string[],
-  surroundings: Pick<Call, "environment" | "terminal">,
+  surroundings: Pick<Call, "environment" | "terminal" | "commands">,
 ): Promise<number> {
   const parsed = parseArguments(args, [...(command.options ?? []), ...EVERYWHERE]);
   if (parsed.values.help) {
@@ -50,7 +49,6 @@ async function runCommand(
     words,
     command: command.command ? parsed.command : undefined,
     options: parsed.values,
-    commands: COMMANDS,
     ...surroundings,
   };
   return await run(call);

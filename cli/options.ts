@@ -99,6 +99,9 @@ export const OPTIONS = {
     summary: "once draining, end what still runs after this and give it back (default: never)",
   },
 
+  update: { kind: "flag", summary: "take newer builds that the operator of the server signs and publishes" },
+  "new-key": { kind: "flag", summary: "sign with a new key from now on, which the old one introduces to the workers" },
+
   account: { kind: "text", value: "ACCOUNT", summary: "the account (default: your own)" },
   role: { kind: "text", value: "ROLE", choices: ["admin", "submitter", "worker"], summary: "what it may do" },
   note: { kind: "text", value: "TEXT", summary: "a word on what it is for" },

@@ -5,6 +5,6 @@ import { writeSync } from "node:fs";
 if (process.argv[2] === "--version") {
   writeSync(1, `${RENDT_VERSION}\n`);
 } else {
-  const { main } = await import("./main.ts");
-  process.exit(await main(process.argv.slice(2)));
+  const [{ main }, { COMMANDS }] = await Promise.all([import("./main.ts"), import("./commands.ts")]);
+  process.exit(await main(process.argv.slice(2), COMMANDS));
 }

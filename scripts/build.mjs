@@ -1,4 +1,5 @@
-// Builds dist/: the program (rendt.js and a chunk per command), the library (index.js) and its types.
+// Builds dist/: the program (rendt.js and a chunk per command), the worker alone in one file (worker.js, which `rendt publish` offers),
+// the library (index.js) and its types.
 // `--out DIR` builds elsewhere. The finished folder is swapped in, so that a failed build leaves the last good one.
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -14,6 +15,29 @@ const { values } = parseArgs({ options: { out: { type: "string", default: join(r
 const out = resolve(values.out);
 const next = mkdtempSync(join(dirname(out), ".dist-"));
 
+/** What all bundles have in common. */
+const common = {
+  absWorkingDir: root,
+  outdir: next,
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  // Half the bytes to parse at every start; names stay, so that a stack trace in a bug report still says something.
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: "linked",
+  // libsql finds its native binary beside itself, so it stays a real dependency.
+  external: ["libsql"],
+  define: { RENDT_VERSION: JSON.stringify(version) },
+  // Bundled CommonJS packages call require() for Node's own modules.
+  banner: {
+    js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',
+  },
+  metafile: true,
+  logLevel: "warning",
+};
+
 try {
   await bundle();
   emitTypes();
@@ -27,30 +51,13 @@ try {
 
 async function bundle() {
   const { metafile } = await build({
-    absWorkingDir: root,
+    ...common,
     entryPoints: { rendt: "cli/rendt.ts", index: "sdk/index.ts" },
-    outdir: next,
     chunkNames: "chunks/[name]-[hash]",
-    bundle: true,
     // A command's `await import()` becomes a chunk: `rendt --version` parses 1 KB instead of the whole program.
     splitting: true,
-    format: "esm",
-    platform: "node",
-    target: "node20",
-    // Half the bytes to parse at every start; names stay, so that a stack trace in a bug report still says something.
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: "linked",
-    // libsql finds its native binary beside itself, so it stays a real dependency.
-    external: ["libsql"],
-    define: { RENDT_VERSION: JSON.stringify(version) },
-    // Bundled CommonJS packages call require() for Node's own modules.
-    banner: {
-      js: 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);',
-    },
-    metafile: true,
-    logLevel: "warning",
   });
+  await build({ ...common, entryPoints: { worker: "cli/worker-program.ts" }, legalComments: "inline" });
   writeProgram(join(next, "rendt.js"));
   refuseAwsSdk(metafile);
 }

@@ -15,6 +15,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import * as z from "zod";
 import { role } from "../contract/account.ts";
+import { publisherKey } from "../contract/build.ts";
 import { checkServerUrl } from "../contract/client.ts";
 import { RendtError } from "../contract/errors.ts";
 import { parseJson } from "../contract/parse-json.ts";
@@ -27,6 +28,8 @@ export const profile = z.strictObject({
   tokens: z.partialRecord(role, z.string()),
   fingerprint: z.string().optional(),
   ca: z.string().optional(),
+  /** Whose builds of the worker may be installed here. */
+  publisher: publisherKey.optional(),
 });
 export type Profile = z.infer<typeof profile>;
 

@@ -14,6 +14,7 @@ const ownerFile = z.strictObject({
   sandbox: sandboxLevel.optional(),
   slots: count.min(1).max(1024).optional(),
   runtimes: z.array(z.string()).optional(),
+  update: z.boolean().optional(),
   limits: z
     .strictObject({
       cpus: count.optional(),
@@ -68,6 +69,16 @@ export async function readOwnerFile(path: string, sources: Sources): Promise<Own
     },
     rules,
   };
+}
+
+/** Whether it asks for newer builds: the launcher has to know before the worker reads, and judges, all of it. */
+export function wantsUpdates(path: string): boolean {
+  try {
+    const raw = existsSync(path) ? parseToml(path) : undefined;
+    return typeof raw === "object" && raw !== null && "update" in raw && raw.update === true;
+  } catch {
+    return false; // the worker tells what is wrong with it
+  }
 }
 
 function parseToml(path: string): unknown {

@@ -2,6 +2,7 @@ import { role } from "../../contract/account.ts";
 import { readScopes } from "../access.ts";
 import type { Call } from "../command.ts";
 import { writeCode } from "../enroll.ts";
+import { publisherKey } from "../publisher.ts";
 import { seenFromAfar } from "../seen-from-afar.ts";
 import { addressOf, reach } from "../server.ts";
 import { formatDuration } from "../units.ts";
@@ -22,7 +23,8 @@ export async function run(call: Call): Promise<number> {
     forMs: options.for,
     tokenMs: options.expires,
   });
-  const code = writeCode(made.code, address.pin?.fingerprint);
+  const publisher = kind === "worker" ? publisherKey(call) : undefined;
+  const code = writeCode(made.code, { fingerprint: address.pin?.fingerprint, publisher });
   if (options.json) terminal.json({ ...made, code });
   else terminal.line(code);
   const verb = kind === "worker" ? "rendt worker join" : "rendt login";

@@ -2,19 +2,22 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { RendtError } from "../../contract/errors.ts";
 import { sandboxLevel } from "../../contract/job.ts";
-import { foldersOf } from "../../sdk/profile.ts";
+import { foldersOf, readProfile } from "../../sdk/profile.ts";
 import { closeInherited } from "../../worker/descriptors.ts";
 import { type RunningWorker, startWorker } from "../../worker/main.ts";
+import { wantsUpdates } from "../../worker/owner-file.ts";
+import { launchWorker, type Told } from "../../worker/update/launcher.ts";
+import { buildsOf } from "../../worker/update/state.ts";
+import type { StopMessage } from "../../worker/worker-child.ts";
 import type { Call } from "../command.ts";
-import { usage } from "../failure.ts";
+import { Failure, usage } from "../failure.ts";
 import { findAgain } from "../find-again.ts";
 import { onInterrupt } from "../interrupt.ts";
-import { workerTokenKeeper } from "../keep-token.ts";
+import { profileName, workerTokenKeeper } from "../keep-token.ts";
 import { noteWorker } from "../running-workers.ts";
 import { addressOf } from "../server.ts";
 import { nextTimeOfDay } from "../time-of-day.ts";
 import { formatDuration } from "../units.ts";
-import type { StopMessage } from "../../worker/worker-child.ts";
 
 /** What the first signals do, and what the next one would. */
 const MEANINGS = [
@@ -33,9 +36,15 @@ export async function run(call: Call): Promise<number> {
   if (token === undefined) throw new RendtError("no_token", `there is no worker token for ${url}`);
   const notice = (text: string) => terminal.say(`worker: ${text}`);
   closeInherited();
-  const until = readUntil(options.until);
   const folders = foldersOf(environment);
+  const ownerFile = join(folders.config, "worker.toml");
   const state = options.dir ?? join(folders.data, "worker");
+  // A child is one of this very launcher, or of `rendt up`, whose worker changes with its server.
+  const isChild = process.send !== undefined;
+  const wanted = options.update || (!isChild && wantsUpdates(ownerFile));
+  const update = wanted && { pinned: pinnedPublisher(call) };
+  if (update && !isChild) return launch(call, { ...update, state });
+  const until = readUntil(options.until);
   let forget = () => {};
   let worker: RunningWorker | undefined;
   // Heard from here on, because a start takes a while; what was asked for meanwhile is done once it is through.
@@ -64,7 +73,8 @@ export async function run(call: Call): Promise<number> {
   process.once("disconnect", () => stop("at once"));
   try {
     worker = await startWorker({
-      ownerFile: join(folders.config, "worker.toml"),
+      ownerFile,
+      ...(update && { update: { ...update, install: (build) => tell({ is: "install", ...build }) } }),
       bus: busOf(environment),
       ...(options.sandbox !== undefined && { sandbox: sandboxLevel.parse(options.sandbox) }),
       url,
@@ -87,6 +97,7 @@ export async function run(call: Call): Promise<number> {
     const greet = () => {
       notice(`${id} works for ${url}${until === undefined ? "" : `, until ${new Date(until).toLocaleString()}`}`);
     };
+    if (update) void ready.then(() => asked === undefined && tell({ is: "healthy" }));
     const [why] = await Promise.all([done, ready.then(greet)]);
     notice(`ended: ${why}`);
     return 0;
@@ -96,6 +107,42 @@ export async function run(call: Call): Promise<number> {
     interrupts.release();
     if (process.connected) process.disconnect();
   }
+}
+
+/** Runs the worker as a child that can be replaced by a newer build. */
+async function launch({ environment, terminal }: Call, { pinned, state }: { pinned: string; state: string }) {
+  const given = process.argv.slice(2);
+  const worker = launchWorker({
+    program: process.argv[1] ?? "",
+    version: RENDT_VERSION,
+    folder: buildsOf(state),
+    pinned,
+    args: given.includes("--update") ? given : [...given, "--update"],
+    env: environment,
+    say: (text) => terminal.say(`launcher: ${text}`),
+  });
+  const interrupts = onInterrupt((count) => {
+    if (count > MEANINGS.length) process.exit(1);
+    worker.stop(count === 1 ? "drain" : "at once");
+  });
+  const code = await worker.ended;
+  interrupts.release();
+  return code;
+}
+
+const tell = (message: Told): void => void process.send?.(message);
+
+/** Without a key nothing could be told from what a stranger publishes. */
+function pinnedPublisher(call: Call): string {
+  const found = readProfile(foldersOf(call.environment), profileName(call))?.publisher;
+  if (found !== undefined) return found;
+  throw new Failure(
+    "broken_setup",
+    "--update needs the key of the operator who publishes builds, and this profile has none",
+    {
+      hint: "join again with a fresh code: `rendt enroll create` puts the key into it",
+    },
+  );
 }
 
 function readUntil(text: string | undefined): number | undefined {
