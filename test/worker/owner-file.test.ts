@@ -56,7 +56,10 @@ it("reads what the owner grants, in the units of the command line", async () => 
 });
 
 it("grants the usual when there is no file", async () => {
-  expect(await readOwnerFile("/nowhere/worker.toml", createFakeMachine().sources)).toEqual({ options: { caps: {} }, rules: {} });
+  expect(await readOwnerFile("/nowhere/worker.toml", createFakeMachine().sources)).toEqual({
+    options: { caps: {} },
+    rules: {},
+  });
 });
 
 it("tells all mistakes together", async () => {

@@ -7,13 +7,14 @@ import type { Marketplace } from "./marketplace.ts";
 export async function forkWorker(
   market: Marketplace,
   options: object = {},
+  execArgv: readonly string[] = [],
 ): Promise<{ child: ChildProcess; id: string; notices: string[] }> {
   const given = { url: market.url, token: market.tokens.worker, state: join(market.folder, "forked"), slots: 1 };
   const child = fork(
     new URL("./worker-process.ts", import.meta.url).pathname,
     [JSON.stringify({ ...given, ...options })],
     {
-      execArgv: ["--import", new URL("../../scripts/ts.mjs", import.meta.url).pathname],
+      execArgv: ["--import", new URL("../../scripts/ts.mjs", import.meta.url).pathname, ...execArgv],
     },
   );
   onTestFinished(() => void child.kill("SIGKILL"));
