@@ -15,11 +15,13 @@ export function readWorkerId(state: string): string {
       `${path} holds no worker id: ${JSON.stringify(text.slice(0, 40))}; remove it to become a new worker`,
     );
   }
-  const id = `w${randomDigits(12)}`;
+  const id = newWorkerId();
   writeFileSync(`${path}.new`, `${id}\n`, { mode: 0o600 });
   renameSync(`${path}.new`, path);
   return id;
 }
+
+export const newWorkerId = (): string => `w${randomDigits(12)}`;
 
 /** Names one life of a worker; its children are found by it. */
 export const newLife = (id: string): string => `${id}.${randomDigits(8)}`;

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type BlobCache, createBlobCache } from "./blob-cache.ts";
 import type { WorkerConfig } from "./config.ts";
 import { takeLock } from "./folder-lock.ts";
+import { lockTaskRoot, removeForsaken } from "./forsaken.ts";
 import { newLife, readWorkerId } from "./identity.ts";
 import { type Journal, type OpenLease, openJournal } from "./journal.ts";
 import { killMarked } from "./leftovers.ts";
@@ -48,6 +49,11 @@ export async function openWorkplace(config: WorkerConfig): Promise<Workplace> {
     const { slots, graceMs, runtimes, bus } = config;
     const sandbox = await createSandbox({ state, workerId, life, slots, graceMs, runtimes, bus, notice });
     undo.push(() => sandbox.close());
+    undo.push(lockTaskRoot(sandbox.taskRoot));
+    const forsaken = removeForsaken(notice, Date.now()).catch((error) =>
+      notice(`can't remove what other workers left: ${error instanceof Error ? error.message : error}`),
+    );
+    undo.push(() => forsaken);
     checkLevel(config, sandbox.missing);
     if (sandbox.without !== undefined)
       notice(
