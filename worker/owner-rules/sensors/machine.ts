@@ -1,8 +1,9 @@
 import type { Sources } from "../sources.ts";
+import { createIdle } from "./idle.ts";
+import { createMeteredSensor } from "./metered.ts";
 import { createPowerSupply } from "./power-supply.ts";
 import { createOthersLoad, createProgramList } from "./processes.ts";
 import { createDiskRoom, createMemoryRoom } from "./room.ts";
-import { terminalIdleSeconds } from "./terminals.ts";
 import { createThermometer } from "./thermometer.ts";
 
 /** The sensors of the machine that this program runs on. */
@@ -10,24 +11,14 @@ export function createSources({ folder, trafficToday }: { folder: string; traffi
   const clock = { wall: () => Date.now(), steady: () => performance.now() };
   return {
     clock,
-    idleSeconds: {
-      missing: async () => (terminalIdleSeconds(clock.wall()) === undefined ? "there is no terminal here" : undefined),
-      async read() {
-        const seconds = terminalIdleSeconds(clock.wall());
-        if (seconds === undefined) throw new Error("there is no terminal");
-        return seconds;
-      },
-    },
+    idleSeconds: createIdle(clock.wall),
     power: createPowerSupply(),
     othersLoad: createOthersLoad(clock.steady),
     memory: createMemoryRoom(),
     disk: createDiskRoom(folder),
     temperature: createThermometer(),
     programs: createProgramList(),
-    metered: {
-      missing: async () => "there is no NetworkManager here",
-      read: async () => false,
-    },
+    metered: createMeteredSensor(),
     traffic: { missing: async () => undefined, read: async () => trafficToday() },
   };
 }
