@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { publisherKey } from "../../contract/build.ts";
@@ -111,6 +111,7 @@ export function writeDurably(path: string, content: string | Uint8Array): void {
     renameSync(temporary, path);
     syncFolder(dirname(path));
   } catch (error) {
+    rmSync(temporary, { force: true });
     throw asDiskError(error, "write", path);
   }
 }

@@ -1,0 +1,170 @@
+import { generateKeyPairSync, hash } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it, onTestFinished } from "vitest";
+import { publicKeyOf } from "../../../contract/node-build.ts";
+import { fileOf, placeBuild } from "../../../worker/update/build-files.ts";
+import { launchWorker } from "../../../worker/update/launcher.ts";
+import { readUpdates, writeUpdates } from "../../../worker/update/state.ts";
+
+const key = publicKeyOf(generateKeyPairSync("ed25519").privateKey);
+
+/** A program that is a worker to its launcher: it writes down that it runs, is healthy or not, and sends what lies in `todo`. */
+const programOf = (version: string, does: "healthy" | "crash" | "nothing") => `
+import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs";
+const folder = process.env.TEST_FOLDER;
+process.on("message", () => process.exit(0)).on("disconnect", () => process.exit(0));
+appendFileSync(folder + "/runs", "${version} ");
+if ("${does}" === "crash") process.exit(3);
+if ("${does}" === "healthy") process.send({ is: "healthy" });
+setInterval(() => {
+  if (!existsSync(folder + "/todo")) return;
+  const message = JSON.parse(readFileSync(folder + "/todo", "utf8"));
+  rmSync(folder + "/todo");
+  process.send(message);
+}, 10);
+`;
+
+function openLauncher() {
+  const folder = mkdtempSync(join(tmpdir(), "rendt-launcher-"));
+  const builds = join(folder, "builds");
+  const own = join(folder, "own.mjs");
+  writeFileSync(own, programOf("1.0.0", "healthy"));
+  const said: string[] = [];
+  let launched: ReturnType<typeof launchWorker> | undefined;
+  const lab = {
+    builds,
+    said,
+    start(version = "1.0.0") {
+      writeFileSync(join(folder, "runs"), "");
+      launched = launchWorker({
+        program: own,
+        version,
+        folder: builds,
+        pinned: key,
+        args: [],
+        env: { ...process.env, TEST_FOLDER: folder },
+        say: (text) => said.push(text),
+        healthyWithinMs: 700,
+      });
+      return launched;
+    },
+    async stop() {
+      launched?.stop("at once");
+      return launched?.ended;
+    },
+    place(version: string, does: Parameters<typeof programOf>[1]) {
+      const bytes = Buffer.from(programOf(version, does));
+      const build = { version, sha256: hash("sha256", bytes) };
+      placeBuild(builds, bytes, build);
+      return build;
+    },
+    /** As the worker says it once it has fetched and verified a build. */
+    install(build: { version: string; sha256: string }) {
+      writeFileSync(join(folder, "todo.new"), JSON.stringify({ is: "install", ...build, key }));
+      // In one step: the program must not read half of it.
+      renameSync(join(folder, "todo.new"), join(folder, "todo"));
+    },
+    runs: () => readFileSync(join(folder, "runs"), "utf8").trim(),
+    async until(runs: string) {
+      while (lab.runs() !== runs) await sleep(10);
+    },
+    async untilKept(version: string) {
+      while (readUpdates(builds).current?.version !== version) await sleep(10);
+    },
+  };
+  onTestFinished(async () => {
+    await lab.stop();
+    rmSync(folder, { recursive: true });
+  });
+  return lab;
+}
+
+it("a build that is healthy stays, the one before it is kept, and no third", async () => {
+  const lab = openLauncher();
+  lab.start();
+  await lab.until("1.0.0");
+  for (const version of ["1.1.0", "1.2.0", "1.3.0"]) {
+    lab.install(lab.place(version, "healthy"));
+    await lab.untilKept(version);
+  }
+  expect(lab.runs()).toBe("1.0.0 1.1.0 1.2.0 1.3.0");
+  const { current, previous, trying } = readUpdates(lab.builds);
+  expect([current?.version, previous?.version, trying]).toEqual(["1.3.0", "1.2.0", undefined]);
+  await lab.stop();
+  expect(readdirSync(lab.builds).sort()).toEqual(
+    ["state.json", `${current?.sha256}.mjs`, `${previous?.sha256}.mjs`].sort(),
+  );
+  lab.start();
+  await lab.until("1.3.0");
+});
+
+it.each(["crash", "nothing"] as const)(
+  "one that does %s instead of becoming healthy gives way to the one before",
+  async (does) => {
+    const lab = openLauncher();
+    lab.start();
+    await lab.until("1.0.0");
+    lab.install(lab.place("1.1.0", "healthy"));
+    await lab.untilKept("1.1.0");
+    const bad = lab.place("1.2.0", does);
+    lab.install(bad);
+    await lab.until("1.0.0 1.1.0 1.2.0 1.1.0");
+    expect(readUpdates(lab.builds)).toMatchObject({ current: { version: "1.1.0" }, refused: [{ ...bad, times: 1 }] });
+    expect(lab.said.at(-1)).toContain("back to the one before");
+  },
+);
+
+it("a trial that was cut by a crash of the machine is begun again, three times and no more", async () => {
+  const lab = openLauncher();
+  const bad = lab.place("1.1.0", "nothing");
+  for (const starts of [0, 1, 2]) {
+    writeUpdates(lab.builds, { v: 1, refused: [], trying: { ...bad, key, starts } });
+    lab.start();
+    await lab.until("1.1.0");
+    expect(readUpdates(lab.builds).trying?.starts).toBe(starts + 1);
+    await lab.stop();
+  }
+  lab.start();
+  await lab.until("1.0.0");
+  expect(readUpdates(lab.builds)).toMatchObject({ refused: [{ version: "1.1.0" }] });
+});
+
+it("what is damaged on disk is not run: the build before it is, until it is there again", async () => {
+  const lab = openLauncher();
+  const [first, second] = [lab.place("1.1.0", "healthy"), lab.place("1.2.0", "healthy")];
+  writeUpdates(lab.builds, { v: 1, refused: [], current: second, previous: first });
+  writeFileSync(fileOf(lab.builds, second), readFileSync(fileOf(lab.builds, second)).subarray(0, 100));
+  lab.start();
+  await lab.until("1.1.0");
+  expect(lab.said).toEqual(["version 1.2.0 is damaged on disk: 1.1.0 runs until it is fetched again"]);
+  expect(readUpdates(lab.builds).current).toEqual(second);
+  await lab.stop();
+  writeFileSync(fileOf(lab.builds, first), "process.exit(9)");
+  lab.start();
+  await lab.until("1.0.0");
+});
+
+it("a program that was installed by hand and is newer takes over; an older trial is dropped", async () => {
+  const lab = openLauncher();
+  const [current, trying] = [lab.place("1.1.0", "healthy"), lab.place("1.2.0", "healthy")];
+  writeUpdates(lab.builds, { v: 1, refused: [], current, trying: { ...trying, key, starts: 0 } });
+  lab.start("2.0.0");
+  await lab.until("1.0.0");
+  expect(readUpdates(lab.builds)).toMatchObject({ refused: [{ version: "1.2.0" }] });
+  expect(readUpdates(lab.builds).current).toBeUndefined();
+});
+
+it("a build that is not there is not believed to be, and the launcher ends with its worker", async () => {
+  const lab = openLauncher();
+  const worker = lab.start();
+  await lab.until("1.0.0");
+  lab.install({ version: "9.9.9", sha256: "0".repeat(64) });
+  while (existsSync(join(lab.builds, "..", "todo"))) await sleep(10);
+  await sleep(50);
+  expect(existsSync(join(lab.builds, "state.json"))).toBe(false);
+  await lab.stop();
+  expect(await worker.ended).toBe(0);
+});
