@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** Reads what Linux tells of a process; other systems have no /proc. */
 const field = (pid: number, name: string): number => {
@@ -44,6 +44,19 @@ export function processesNaming(text: string): number[] {
     try {
       const told = ["environ", "cmdline"].map((file) => readFileSync(`/proc/${pid}/${file}`, "utf8"));
       return told.some((part) => part.includes(text)) && statOf(pid)[0] !== "Z";
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Processes that hold a file of this folder open, also one whose name is gone. */
+export function processesHolding(folder: string): number[] {
+  return allProcesses().filter((pid) => {
+    try {
+      return readdirSync(`/proc/${pid}/fd`).some((fd) =>
+        readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(`${folder}/`),
+      );
     } catch {
       return false;
     }

@@ -1,0 +1,54 @@
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Level } from "../../worker/sandbox/port.ts";
+import { createSandbox } from "../../worker/sandbox/sandbox.ts";
+import { processesNaming } from "../support/proc.ts";
+import { family, makeFolder, runOf } from "./task.ts";
+
+/** How long after the word to stop nobody was left, in ms, run by run; and how many processes were, in all. */
+export type Cancels = { tookMs: number[]; survivors: number; wrong: string[] };
+
+type Order = {
+  level: Level;
+  runs: number;
+  /** Between TERM, to which these tasks are deaf, and KILL. */
+  graceMs: number;
+  /** When each is stopped, in ms after its start: from before its first process was made to long after. */
+  after(run: number): number;
+  notice(text: string): void;
+};
+
+/** Starts families of processes in one slot, and stops each. What is left is counted and killed. */
+export async function cancelRuns({ level, runs, graceMs, after, notice }: Order): Promise<Cancels> {
+  const state = mkdtempSync("/var/tmp/rendt-kills-");
+  // The users of a root worker's slots walk through it.
+  chmodSync(state, 0o711);
+  const life = `kills-${process.pid}`;
+  const sandbox = await createSandbox({ state, workerId: life, life, slots: 1, graceMs, runtimes: [], notice });
+  const found: Cancels = { tookMs: [], survivors: 0, wrong: [] };
+  try {
+    const [slot] = sandbox.slots;
+    if (!slot || (level === "strict" && sandbox.missing !== undefined))
+      throw new Error(`no ${level}: ${sandbox.missing}`);
+    const folder = makeFolder(sandbox, slot);
+    for (let run = 0; run < runs; run += 1) {
+      const marker = `${life}-${level}-${run}.`;
+      const stop = new AbortController();
+      const task = runOf({ command: family(marker), folder, level, tag: `${life}.${run}.` });
+      const ended = slot.run(task, stop.signal);
+      await sleep(after(run));
+      const began = performance.now();
+      stop.abort();
+      const { outcome, reason = "" } = await ended;
+      found.tookMs.push(performance.now() - began);
+      if (outcome !== "stopped") found.wrong.push(`${outcome} ${reason}`.trim());
+      const left = processesNaming(marker);
+      found.survivors += left.length;
+      for (const pid of left) process.kill(pid, "SIGKILL");
+    }
+  } finally {
+    await sandbox.close();
+    rmSync(state, { recursive: true, force: true });
+  }
+  return found;
+}
