@@ -1,11 +1,11 @@
-import { cpuSeconds } from "./proc.ts";
+import { cpuSecondsOfTree } from "./proc.ts";
 
 /**
- * Processor time that each of some processes used while something ran, in ms for each of `count` pieces; `children` are those that
- * ended meanwhile. Unlike the clock's, these figures hardly depend on what else the machine does.
+ * Processor time that each of some processes used while something ran, in ms for each of `count` pieces; `children` are all
+ * below them. Unlike the clock's, these figures hardly depend on what else the machine does.
  */
 export function meterCpu(pids: Record<string, number>): (count: number) => Record<string, number> {
-  const read = () => Object.entries(pids).map(([name, pid]) => ({ name, ...cpuSeconds(pid) }));
+  const read = () => Object.entries(pids).map(([name, pid]) => ({ name, ...cpuSecondsOfTree(pid) }));
   const before = read();
   return (count) => {
     const used: Record<string, number> = {};

@@ -19,9 +19,9 @@ export type Market = {
   /** Starts the server again after its end, on the same folder and port; does not wait until it answers. */
   launchServer(): Started;
   /** Starts the worker, after its end on the same folder; does not wait until it works. */
-  launchWorker(options: { slots: number }): Started;
+  launchWorker(options: WorkerOptions): Started;
   /** Resolves when the worker has run a first job. */
-  startWorker(options: { slots: number }): Promise<Started>;
+  startWorker(options: WorkerOptions): Promise<Started>;
   /** One try per call, with connections of its own. */
   client(role: "submitter" | "worker"): Client;
   /** The program library, as the submitter. */
@@ -29,7 +29,11 @@ export type Market = {
   close(): Promise<void>;
 };
 
+/** `heavy`: it holds 500 MB of memory. */
+type WorkerOptions = { slots: number; heavy?: boolean };
+
 const START_MS = 30_000;
+const BALLAST = new URL("ballast.mjs", import.meta.url);
 
 /** `program`: another rendt.js than the built one. */
 export async function openMarket({ program = builtProgram() }: { program?: string } = {}): Promise<Market> {
@@ -71,8 +75,9 @@ export async function openMarket({ program = builtProgram() }: { program?: strin
       log,
       server: () => server,
       launchServer,
-      launchWorker({ slots }) {
-        const env = { RENDT_HOME: join(folder, "worker"), RENDT_URL: url, RENDT_TOKEN: tokens.worker };
+      launchWorker({ slots, heavy = false }) {
+        const ballast: Record<string, string> = heavy ? { NODE_OPTIONS: `--import ${BALLAST}` } : {};
+        const env = { RENDT_HOME: join(folder, "worker"), RENDT_URL: url, RENDT_TOKEN: tokens.worker, ...ballast };
         return launch(["worker", "start", "--slots", String(slots)], env);
       },
       async startWorker(options) {

@@ -23,6 +23,20 @@ export function cpuSeconds(pid: number): { own: number; children: number } {
   return { own: (user + system) / TICKS_PER_SECOND, children: (childrenUser + childrenSystem) / TICKS_PER_SECOND };
 }
 
+/** The same of a process and of all that live below it. */
+export function cpuSecondsOfTree(pid: number): { own: number; children: number } {
+  const { own, children } = cpuSeconds(pid);
+  const below = childrenOf(pid).map((child) => {
+    try {
+      return cpuSecondsOfTree(child);
+    } catch {
+      // Gone in the meantime: its parent counts it.
+      return { own: 0, children: 0 };
+    }
+  });
+  return { own, children: below.reduce((sum, one) => sum + one.own + one.children, children) };
+}
+
 export const childrenOf = (pid: number): number[] =>
   allProcesses().filter((other) => {
     try {
