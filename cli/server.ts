@@ -22,11 +22,15 @@ export function addressOf({ options, environment }: Pick<Call, "options" | "envi
   return resolveAddress({ url, profile, tokenFile }, { roles: ROLES[role], environment });
 }
 
-/** The server that a command speaks to. `patient`: a job is under way, so an outage of some seconds is waited out. */
+/**
+ * The server that a command speaks to. `patient`: a job is under way, so an outage of some seconds is waited out. Bytes under way always
+ * wait it out: to send them again costs more.
+ */
 export function reach(
   call: Pick<Call, "options" | "environment">,
   role: Role,
   patience: "brief" | "patient" = "brief",
 ): Server {
-  return openServer(addressOf(call, role), patience === "patient" ? DEFAULT_POLICY : BRIEFLY);
+  const server = openServer(addressOf(call, role), patience === "patient" ? DEFAULT_POLICY : BRIEFLY);
+  return { ...server, policy: DEFAULT_POLICY };
 }

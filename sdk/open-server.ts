@@ -3,7 +3,7 @@ import { createRetryingClient, DEFAULT_POLICY, type RetryPolicy } from "../contr
 import { createNodeHttp, type NodeHttp } from "../files/node-http.ts";
 import type { Address } from "./address.ts";
 
-/** A server as programs use it: typed calls that try again (`once`: that don't), and HTTP for bytes. `close` lets go of its connections. */
+/** A server as programs use it: typed calls that try again (`once`: that don't), and HTTP for bytes, which try again by `policy`. `close` lets go of its connections. */
 export type Server = { url: string; client: Client; once: Client; http: NodeHttp; policy: RetryPolicy; close(): void };
 
 export function openServer({ url, token, pin }: Address, policy: RetryPolicy = DEFAULT_POLICY): Server {

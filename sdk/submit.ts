@@ -4,6 +4,7 @@ import type { JobSpecInput, JobStatus } from "../contract/job.ts";
 import { MAX_BODY_BYTES, MAX_CREATE_JOBS } from "../contract/limits.ts";
 import type { BlobRef } from "../contract/manifest.ts";
 import type { AnswerOf } from "../contract/operations.ts";
+import { withRetry } from "../contract/retry.ts";
 import type { BlobSource } from "../files/blob-source.ts";
 import { type BuiltTree, buildTree } from "../files/build-tree.ts";
 import { collectInputs } from "../files/collect.ts";
@@ -113,7 +114,9 @@ async function createBatch(server: Server, batch: readonly Prepared[], options: 
     });
     for (const { sha256 } of sources) sent.add(sha256);
     // Also of a job whose first request was cut off between its last upload and this.
-    const released = item.status === "uploading" ? await server.client.release({ id }, { signal }) : item;
+    const release = () => server.client.release({ id }, { signal });
+    const released =
+      item.status === "uploading" ? await withRetry(release, { ...server.policy, repeatable: true, signal }) : item;
     results.push({ id, existing, status: released.status });
   }
   return results;
