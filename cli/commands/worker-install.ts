@@ -61,6 +61,7 @@ function describe(call: Call, { name, profile }: { name: string; profile: string
     ...(options.slots === undefined ? [] : ["--slots", String(options.slots)]),
     ...(options.sandbox === undefined ? [] : ["--sandbox", options.sandbox]),
     ...(options.name === undefined ? [] : ["--name", options.name]),
+    ...(options.update ? ["--update"] : []),
     ...(options.dir === undefined ? [] : ["--dir", resolve(options.dir)]),
   ];
   const kept = KEPT_VARIABLES.filter((variable) => environment[variable]);

@@ -18,7 +18,13 @@ export type Running = {
   ended: Promise<Ran>;
   seen(text: string | RegExp): Promise<string>;
 };
-export type RunOptions = { cwd?: string; env?: Record<string, string>; input?: string };
+export type RunOptions = {
+  cwd?: string;
+  env?: Record<string, string>;
+  input?: string;
+  /** Another program than the built one: what Node is started with. */
+  argv?: readonly string[];
+};
 
 /** The program as it is packed, in a folder from which it finds its dependencies, and a temporary folder for those who use it. */
 export type Program = {
@@ -53,7 +59,11 @@ export async function buildProgram(): Promise<Program> {
   });
   const running = new Set<Running>();
   const start: Program["start"] = (args, options = {}) => {
-    const started = startNode([join(out, "rendt.js"), ...args], { cwd: dir, ...options, home: join(dir, "home") });
+    const started = startNode(options.argv ?? [join(out, "rendt.js"), ...args], {
+      cwd: dir,
+      ...options,
+      home: join(dir, "home"),
+    });
     running.add(started);
     void started.ended.then(() => running.delete(started));
     return started;

@@ -16,7 +16,7 @@ export function listenForBuilds(client: Client, updater: Updater): Client {
         const isOutdated = error instanceof RendtError && error.code === "upgrade_needed";
         // Whoever can't be told to stop can't wait.
         if (!isOutdated || !options?.signal) throw error;
-        return updater.rescue(options.signal);
+        return updater.rescue(error, options.signal);
       }
     };
   };

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import type { Build } from "../../contract/build.ts";
 import type { Client } from "../../contract/client.ts";
 import { RendtError } from "../../contract/errors.ts";
+import type { Grant } from "../../contract/grant.ts";
 import { readOffer } from "../../contract/node-build.ts";
 import { sleep } from "../../contract/retry.ts";
 import { type Transfer, useGrant } from "../../files/transfer.ts";
@@ -15,8 +16,8 @@ export type Install = Pick<Build, "version" | "sha256"> & { key: string };
 export type Updater = {
   /** The server told which build is offered. */
   hear(sha256: string | undefined): void;
-  /** The server speaks another protocol: only another build helps. Comes back when the signal aborts. */
-  rescue(signal: AbortSignal): Promise<never>;
+  /** The server speaks another protocol: only another build helps. Waits for one until the signal aborts; a trial fails at once. */
+  rescue(refusal: Error, signal: AbortSignal): Promise<never>;
   close(): void;
 };
 
@@ -36,70 +37,79 @@ type Setting = {
 const LOOK_MS = 1000;
 /** A worker that is never idle fetches beside its tasks, in the end; it drains before it changes. */
 const PATIENCE_MS = 3_600_000;
-const AGAIN_MS = 30_000;
+const AGAIN_MS = 2000;
 const AGAIN_AT_MOST_MS = 3_600_000;
 
 export function createUpdater(setting: Setting): Updater {
   const { folder, running, client, idle, notice } = setting;
   const closing = new AbortController();
-  /** Builds that are not for this worker, until another is offered. */
+  /** The build that is not for this worker, or lies ready: nothing new can be heard of it. */
   let settled: string | undefined;
   let looking = false;
-  let failures = 0;
+  /** Looks in a row that led to nothing, and the rest after the last of them. */
+  let fruitless = 0;
+  let resting = new AbortController();
+  let told: string | undefined;
 
   async function look(): Promise<void> {
     const since = performance.now();
     while (!idle() && performance.now() - since < PATIENCE_MS) await sleep(LOOK_MS, closing.signal);
-    const offer = await choose();
-    if (!offer) return;
-    const { build, key, bytes } = offer;
-    if (bytes) placeBuild(folder, bytes, build);
-    notice(`version ${build.version} is fetched and verified; it is started when what runs has ended`);
-    setting.install({ version: build.version, sha256: build.sha256, key });
-  }
-
-  /** Everything is verified before anything is written. */
-  async function choose(): Promise<{ build: Build; key: string; bytes: Buffer | undefined } | undefined> {
     const { offer, grant, protocol } = await client.latestBuild({}, { signal: closing.signal });
-    if (!offer) return undefined;
+    if (!offer) return;
     const state = readUpdates(folder);
     const build = readOffer(offer, publisherOf(state, setting.pinned));
     if (!isWanted(state, build.version, running) || build.protocol !== protocol) {
       settled = build.sha256;
-      return undefined;
+      return;
     }
-    if (!mayTry(state, build.sha256, Date.now())) return undefined;
-    if (isWhole(folder, build)) return { build, key: offer.key, bytes: undefined };
-    if (grant?.kind !== "one") throw new RendtError("build_refused", "the build is refused: it can't be downloaded");
-    notice(`fetching version ${build.version}`);
-    const answer = await useGrant(setting.transfer, { grant, signal: closing.signal });
-    const bytes = await readWhole(answer.body, build);
-    return { build, key: offer.key, bytes };
+    if (!mayTry(state, build.sha256, Date.now())) return;
+    if (!isWhole(folder, build)) placeBuild(folder, await fetchBuild(build, grant), build);
+    notice(`version ${build.version} is fetched and verified; it is started when what runs has ended`);
+    setting.install({ version: build.version, sha256: build.sha256, key: offer.key });
   }
 
-  /** One look at a time. What fails is tried again, as the server goes on to tell of the build. */
+  /** In memory, so that nothing is written before all of it is verified. */
+  async function fetchBuild(build: Build, grant: Grant | undefined): Promise<Buffer> {
+    if (grant?.kind !== "one") throw new Error(`version ${build.version} can't be downloaded`);
+    notice(`fetching version ${build.version}`);
+    const answer = await useGrant(setting.transfer, { grant, signal: closing.signal });
+    return readWhole(answer.body, build);
+  }
+
+  /** One look at a time, and ever later ones while they lead to nothing; the server goes on to tell of the build. */
   async function start(sha256: string | undefined): Promise<void> {
     looking = true;
     try {
       await look();
-      failures = 0;
     } catch (error) {
       if (closing.signal.aborted) return;
-      failures += 1;
       notice(`the update waits: ${error instanceof Error ? error.message : error}`);
-      // Of a build that is not signed as it should be nothing new can be heard.
+      // What is not signed as it should be stays so.
       if (error instanceof RendtError && error.code === "build_refused") settled = sha256;
     }
-    await sleep(Math.min(AGAIN_AT_MOST_MS, AGAIN_MS * 2 ** failures), closing.signal).catch(() => undefined);
+    if (settled === undefined || settled !== sha256) await rest();
     looking = false;
+  }
+
+  async function rest(): Promise<void> {
+    const ms = Math.min(AGAIN_AT_MOST_MS, AGAIN_MS * 2 ** fruitless);
+    fruitless += 1;
+    resting = new AbortController();
+    await sleep(ms, AbortSignal.any([closing.signal, resting.signal])).catch(() => undefined);
   }
 
   return {
     hear(sha256) {
+      if (sha256 !== told) {
+        fruitless = 0;
+        resting.abort();
+      }
+      told = sha256;
       if (sha256 === undefined || sha256 === settled || looking || closing.signal.aborted) return;
       void start(sha256);
     },
-    async rescue(signal) {
+    async rescue(refusal, signal) {
+      if (readUpdates(folder).trying?.version === running) throw refusal;
       notice("the server speaks another protocol: this worker waits for a build that does, too");
       for (;;) {
         if (!looking) void start(undefined);
