@@ -4,11 +4,13 @@ import type { Run, RunEnd } from "./sandbox/port.ts";
 
 type Failure = Omit<RunEnd, "durationMs">;
 
+const MOST_SHOWN = 300;
+
 /** Why a command could not be started, in the words and exit codes of a shell; or that it is this machine's fault. */
 export function explainStartFailure(run: Run, error: unknown): Failure {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   const file = run.command[0] ?? "";
-  const shown = JSON.stringify(file);
+  const shown = JSON.stringify(file.length > MOST_SHOWN ? `${file.slice(0, MOST_SHOWN)}…` : file);
   if (code === "E2BIG")
     return notStarted(126, "the arguments and the environment together are longer than the system allows");
   if (
@@ -28,12 +30,13 @@ export function explainStartFailure(run: Run, error: unknown): Failure {
     return notStarted(127, `no such command: ${shown}; ${where}`);
   }
   if (found.stats.isDirectory()) return notStarted(126, `${shown} is a folder`);
-  if ((found.stats.mode & 0o111) === 0)
-    return notStarted(
-      126,
-      `${shown} is not executable: set its mode before sending it, or name the program that reads it`,
-    );
   const interpreter = interpreterOf(found.path);
+  if ((found.stats.mode & 0o111) === 0) {
+    // A first line that names the interpreter is of use only to an executable file.
+    const first = interpreter === undefined ? "if it is a script, add a shebang (#!/bin/sh) as its first line; " : "";
+    const how = `${first}chmod +x it before sending it, or name the program that reads it (-- sh FILE)`;
+    return notStarted(126, `${shown} is not executable: ${how}`);
+  }
   if (interpreter !== undefined)
     return notStarted(
       126,

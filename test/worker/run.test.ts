@@ -33,6 +33,18 @@ it("says in plain words why a command could not start", async () => {
   expect(plain.reason).toContain("not executable");
 });
 
+it("advises what is missing of a script that is not executable", async () => {
+  const market = await openMarketplace();
+  await market.startWorker();
+  const files = { bare: Buffer.from("echo hello\n"), marked: Buffer.from("#!/bin/sh\necho hello\n") };
+  const reasonOf = async (command: string) =>
+    (await market.run({ command: [command], ...(await market.inline(files)) })).reason;
+  expect(await reasonOf("./bare")).toMatch(
+    /^"\.\/bare" is not executable: .*add a shebang.*chmod \+x.*name the program/,
+  );
+  expect(await reasonOf("./marked")).toMatch(/^"\.\/marked" is not executable: chmod \+x/);
+});
+
 it("stops a command at its time limit, with KILL when it ignores TERM", async () => {
   const market = await openMarketplace();
   await market.startWorker({ graceMs: 100 });
