@@ -86,11 +86,23 @@ export function exchange(sending: Sending, open: (head: Head) => ClientRequest):
 async function pour(body: AsyncIterable<Uint8Array>, call: ClientRequest, answered: () => boolean): Promise<void> {
   for await (const piece of body) {
     if (answered()) return;
-    const written = await new Promise<boolean>((resolve) => call.write(piece, (error) => resolve(!error)));
+    const written = await isWritten(piece, call);
     // Why it failed is told by the error of the call itself.
     if (!written) return;
   }
   if (!answered()) call.end();
+}
+
+/** False also when the connection went with the piece on its way: then nobody tells the writer, and the body has files to close. */
+function isWritten(piece: Uint8Array, call: ClientRequest): Promise<boolean> {
+  return new Promise((resolve) => {
+    const gone = () => resolve(false);
+    call.once("close", gone);
+    call.write(piece, (error) => {
+      call.off("close", gone);
+      resolve(!error);
+    });
+  });
 }
 
 /** Reads an answer as text; longer than `limitBytes` is refused. */

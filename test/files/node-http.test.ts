@@ -41,6 +41,24 @@ describe("bytes", () => {
     expect((await buffer(answer.body)).equals(bytes)).toBe(true);
   });
 
+  it("whose connection breaks off leave no file of theirs open", async () => {
+    const url = await plain((request) => request.once("data", () => request.socket.resetAndDestroy()));
+    let close: () => void;
+    const closed = new Promise<void>((resolve) => {
+      close = resolve;
+    });
+    async function* body() {
+      try {
+        for (;;) yield Buffer.alloc(100_000);
+      } finally {
+        close();
+      }
+    }
+    const headers = { "content-length": "900000" };
+    expect(await failure(open().send({ method: "PUT", url, headers, body: body() }))).toBeInstanceOf(UnreachableError);
+    await closed;
+  });
+
   it("of a large body are not even read before the server wants them", async () => {
     let pulled = 0;
     async function* body() {
