@@ -8,7 +8,7 @@ import { createBus } from "../../../worker/owner-rules/sensors/dbus.ts";
 import { createDesktops } from "../../../worker/owner-rules/sensors/desktops.ts";
 import { readIoreg } from "../../../worker/owner-rules/sensors/idle.ts";
 import { createMeteredSensor } from "../../../worker/owner-rules/sensors/metered.ts";
-import { createPowerSupply } from "../../../worker/owner-rules/sensors/power-supply.ts";
+import { createPowerSupply, readPmset } from "../../../worker/owner-rules/sensors/power-supply.ts";
 import { createOthersLoad, createProgramList } from "../../../worker/owner-rules/sensors/processes.ts";
 import { createThermometer } from "../../../worker/owner-rules/sensors/thermometer.ts";
 import { openTrafficBook } from "../../../worker/owner-rules/traffic-book.ts";
@@ -61,6 +61,13 @@ describe("the power supply", () => {
     expect(await read({ ...battery(80), ...second })).toMatchObject({ percent: 50 });
     expect(await read({ ...battery(255), ...second })).toMatchObject({ percent: 255 });
   });
+});
+
+it("pmset's words are read", () => {
+  const drawing =
+    "Now drawing from 'Battery Power'\n -InternalBattery-0 (id=4653155)\t87%; discharging; 5:12 remaining present: true\n";
+  expect(readPmset(drawing)).toEqual({ onMains: false, percent: 87 });
+  expect(readPmset("Now drawing from 'AC Power'\n")).toEqual({ onMains: true, percent: undefined });
 });
 
 describe("the thermometer", () => {

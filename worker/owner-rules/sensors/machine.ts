@@ -1,7 +1,7 @@
 import type { Sources } from "../sources.ts";
 import { createIdle } from "./idle.ts";
 import { createMeteredSensor } from "./metered.ts";
-import { createPowerSupply } from "./power-supply.ts";
+import { createPower } from "./power-supply.ts";
 import { createOthersLoad, createProgramList } from "./processes.ts";
 import { createDiskRoom, createMemoryRoom } from "./room.ts";
 import { createThermometer } from "./thermometer.ts";
@@ -12,7 +12,7 @@ export function createSources({ folder, trafficToday }: { folder: string; traffi
   return {
     clock,
     idleSeconds: createIdle(clock.wall),
-    power: createPowerSupply(),
+    power: createPower(),
     othersLoad: createOthersLoad(clock.steady),
     memory: createMemoryRoom(),
     disk: createDiskRoom(folder),

@@ -1,4 +1,7 @@
+import { execFile } from "node:child_process";
+import { platform } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import type { Power, Sensor } from "../sources.ts";
 import { namesIn, textOf } from "./read.ts";
 
@@ -6,8 +9,12 @@ const FOLDER = "/sys/class/power_supply";
 
 type Supply = { type: string; online: boolean; percent: number | undefined; discharges: boolean };
 
-/** The batteries of the machine itself, and what charges them, as Linux tells. */
-export function createPowerSupply(folder = FOLDER): Sensor<Power> {
+/** The batteries of the machine itself, and what charges them. */
+export const createPower = (): Sensor<Power> =>
+  platform() === "darwin" ? createMacPower() : createPowerSupply(FOLDER);
+
+/** As Linux tells. */
+export function createPowerSupply(folder: string): Sensor<Power> {
   return {
     async missing() {
       const batteries = (await supplies(folder)).filter(({ type }) => type === "Battery");
@@ -45,4 +52,22 @@ async function supplies(folder: string): Promise<Supply[]> {
     }),
   );
   return found.flat();
+}
+
+const run = promisify(execFile);
+
+function createMacPower(): Sensor<Power> {
+  const read = async () => readPmset((await run("/usr/bin/pmset", ["-g", "batt"])).stdout);
+  return {
+    async missing() {
+      return (await read()).percent === undefined ? "this machine has no battery: pmset names none" : undefined;
+    },
+    read,
+  };
+}
+
+/** `Now drawing from 'AC Power'`, and below it the battery with its charge: ` -InternalBattery-0 (id=1) 87%; charging; …`. */
+export function readPmset(text: string): Power {
+  const charge = /^ -InternalBattery.*?\s(\d+)%/m.exec(text)?.[1];
+  return { onMains: text.includes("'AC Power'"), percent: charge === undefined ? undefined : Number(charge) };
 }
