@@ -204,7 +204,10 @@ export const COMMANDS: readonly Command[] = [
     group: "machines",
     summary: "Tell what the workers on this machine do: what runs, for whom, since when, and what it uses",
     options: ["dir", "json"],
-    meanings: { dir: { value: "DIR", summary: "the worker that keeps its state there (default: all of this user)" } },
+    meanings: {
+      dir: { value: "DIR", summary: "the worker that keeps its state there (default: all of this user)" },
+      json: { summary: "print all that they tell as JSON" },
+    },
     environment: ["RENDT_HOME"],
     example: "rendt worker status",
     load: () => import("./commands/worker-status.ts"),
@@ -215,7 +218,10 @@ export const COMMANDS: readonly Command[] = [
     summary: "Tell which rules of the machine's owner hold work back here, with their values, and when that may change",
     details: ["The rules stand in worker.toml, which docs/worker.md describes."],
     options: ["dir", "json"],
-    meanings: { dir: { value: "DIR", summary: "the worker that keeps its state there (default: all of this user)" } },
+    meanings: {
+      dir: { value: "DIR", summary: "the worker that keeps its state there (default: all of this user)" },
+      json: { summary: "print all that they tell as JSON" },
+    },
     environment: ["RENDT_HOME"],
     example: "rendt worker why",
     load: () => import("./commands/worker-why.ts"),
