@@ -13,7 +13,8 @@ export async function findTaskRoot(setting: Setting, users: readonly SlotUser[])
   for (const place of places) {
     const problem = await tryPlace(place, users);
     if (problem === undefined) {
-      if (problems.length > 0) setting.notice(`jobs run below ${place}: ${problems.join("; ")}`);
+      if (problems.length > 0)
+        setting.notice(`jobs run below ${place}, because the users of the slots have no way into ${setting.state}`);
       return place;
     }
     problems.push(`${place} can't be used by the users of the slots (${problem})`);
