@@ -1,4 +1,5 @@
 import { ATTEMPT_VARIABLE } from "../process.ts";
+import { hintFor } from "./hints.ts";
 import type { Run, Slot, TaskFolder } from "./port.ts";
 import { onPath } from "./tools.ts";
 
@@ -32,24 +33,3 @@ export async function probeStrict(slot: Slot, folder: TaskFolder, tag: string): 
   const why = end.reason ?? (text || `exit code ${end.exitCode}`);
   return `${why}${hintFor(why)}`;
 }
-
-const HINTS: readonly (readonly [RegExp, string])[] = [
-  [
-    /max_.*_namespaces exceeded|nesting depth/,
-    "raise the sysctl user.max_user_namespaces; inside a container or another sandbox, start the worker outside of it",
-  ],
-  [
-    /No permissions to create new namespace|Creating new namespace failed/,
-    "set the sysctl kernel.unprivileged_userns_clone=1; in a container, let it make user namespaces",
-  ],
-  [
-    /setting up uid map: Permission denied|RTM_NEWADDR/,
-    "AppArmor forbids it: give bwrap a profile with `userns,` (the package apparmor-profiles has one on Ubuntu 24.04)",
-  ],
-  [/Unknown option/, "install bubblewrap 0.8 or newer"],
-];
-
-export const hintFor = (why: string): string => {
-  const hint = HINTS.find(([pattern]) => pattern.test(why))?.[1];
-  return hint === undefined ? "" : `: ${hint}`;
-};

@@ -19,7 +19,7 @@ export type Channels = {
   close(): void;
 };
 
-const NAMES = ["control", "status", "say", "out", "errors"] as const;
+const NAMES = ["control", "status", "say", "stdout", "stderr"] as const;
 
 /**
  * Channels for so many slots, and a copy of the shell that may be run and not read. All names are removed before this returns. `close` is

@@ -1,3 +1,4 @@
+import { hintFor } from "../sandbox/hints.ts";
 import type { SlotUser } from "../sandbox/port.ts";
 import { onPath } from "../sandbox/tools.ts";
 import { type Channels, openChannels } from "./channels.ts";
@@ -39,7 +40,8 @@ export async function openSlots({
     return { slots, close };
   } catch (error) {
     await close();
-    return error instanceof Error ? error.message : String(error);
+    const why = error instanceof Error ? error.message : String(error);
+    return `${why}${hintFor(why)}`;
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { hintFor } from "../../../worker/sandbox/probe.ts";
+import { hintFor } from "../../../worker/sandbox/hints.ts";
 import { openMarketplace } from "../marketplace.ts";
 import { textOf } from "../read-log.ts";
 import { openScene, strictMissing } from "./scene.ts";
@@ -34,7 +34,7 @@ it("a job that demands strict waits for a worker that has it, and explain says s
   // Jobs that ask for nothing go on.
   expect(await market.run({ command: ["true"] })).toMatchObject({ exitCode: 0 });
   const { workers } = await market.client.explain({ id });
-  expect(workers[0]).toMatchObject({ fits: false, reasons: ["its sandbox level is none, the job asks for strict"] });
+  expect(workers[0]).toMatchObject({ fits: false, reasons: ["sandbox strict asked, none there"] });
 });
 
 it.skipIf(strictMissing !== undefined)(
@@ -69,6 +69,9 @@ it("names the change that puts a missing sandbox right", () => {
     "bwrap: No permissions to create new namespace, likely because": "unprivileged_userns_clone",
     "bwrap: setting up uid map: Permission denied": "AppArmor",
     "bwrap: loopback: Failed RTM_NEWADDR: Operation not permitted": "AppArmor",
+    "unshare: unshare failed: No space left on device": "max_user_namespaces",
+    "unshare: unshare failed: Operation not permitted": "unprivileged_userns_clone",
+    "unshare: write failed /proc/self/uid_map: Operation not permitted": "AppArmor",
     "bwrap: Unknown option --disable-userns": "0.8",
   };
   for (const [text, hint] of Object.entries(hints)) expect(hintFor(text)).toContain(hint);

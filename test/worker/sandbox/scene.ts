@@ -6,7 +6,7 @@ import { createSandbox } from "../../../worker/sandbox/sandbox.ts";
 
 export type Ran = RunEnd & { stdout: string; stderr: string };
 export type Scene = {
-  sandbox: Sandbox & { missing: string | undefined };
+  sandbox: Awaited<ReturnType<typeof createSandbox>>;
   slot: Slot;
   folder: TaskFolder;
   run(command: readonly string[], more?: Partial<Run> & { signal?: AbortSignal }): Promise<Ran>;

@@ -1,0 +1,36 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { expect, it } from "vitest";
+
+/** Runs the file beside this one as a user who may make no namespaces any more. */
+function runWithout(): Promise<string> {
+  const script = 'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --ambient-caps -all --inh-caps -all "$@"';
+  const file = new URL("without.ts", import.meta.url).pathname;
+  const node = [process.execPath, "--import", "./scripts/ts.mjs", file];
+  const space = ["--user", "--map-user=65534", "--map-group=65534", "--keep-caps", "sh", "-c", script, "sh", ...node];
+  const child = spawn("unshare", space, { stdio: ["ignore", "pipe", "inherit"] });
+  let text = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    text += chunk;
+  });
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", () => resolve(text));
+  });
+}
+
+it.skipIf(process.platform !== "linux" || !existsSync("/proc/sys/user/max_user_namespaces"))(
+  "where there are no namespaces a worker says why, advertises it, and runs tasks as its own children",
+  async () => {
+    const { measured, without, ends } = JSON.parse(await runWithout());
+    expect(measured).toMatchObject({ namespaces: false, sandbox: "none" });
+    expect(without).toMatch(/unshare failed: .*raise the sysctl user.max_user_namespaces/);
+    expect(ends).toMatchObject([
+      { outcome: "exited", exitCode: 7, stdout: "out\n", stderr: "err\n" },
+      { outcome: "signalled", signal: "SIGINT" },
+      { outcome: "not_started", exitCode: 127, stderr: "" },
+      { outcome: "timed_out", exitCode: 124 },
+      { outcome: "exited", exitCode: 0, stdout: "early\n" },
+    ]);
+  },
+);
