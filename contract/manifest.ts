@@ -53,30 +53,37 @@ export const manifest = z.lazy(() =>
   z
     .strictObject({ entries: z.array(manifestEntry).max(MAX_MANIFEST_ENTRIES), packs: z.array(pack).default([]) })
     .superRefine((value, context) => {
-      const kinds = new Map<string, string>();
-      const refuse = (message: string) => context.addIssue({ code: "custom", message, params: { rendt: "bad_path" } });
-      for (const entry of value.entries) {
-        if (kinds.has(entry.path)) refuse(`path ${JSON.stringify(entry.path)} is given twice`);
-        kinds.set(entry.path, entry.kind);
-        if (entry.kind === "link") {
-          const reason = explainBadLink(entry.path, entry.target);
-          if (reason) refuse(`bad link ${JSON.stringify(entry.path)}: ${reason}`);
-        }
-        if (entry.kind === "file" && entry.pack) {
-          const holder = value.packs[entry.pack.index];
-          if (!holder || entry.pack.offset + entry.size > holder.size)
-            refuse(`file ${JSON.stringify(entry.path)} lies outside its pack`);
-        }
-      }
-      for (const path of kinds.keys()) {
-        for (let cut = path.indexOf("/"); cut > 0; cut = path.indexOf("/", cut + 1)) {
-          const above = kinds.get(path.slice(0, cut));
-          if (above && above !== "dir") refuse(`path ${JSON.stringify(path)} lies below a ${above}`);
-        }
-      }
+      for (const message of explainBadTree(value))
+        context.addIssue({ code: "custom", message, params: { rendt: "bad_path" } });
     }),
 );
 export type Manifest = z.infer<typeof manifest>;
+
+/** Says what is wrong between entries that are each good for themselves. */
+export function explainBadTree({ entries, packs }: { entries: readonly ManifestEntry[]; packs: readonly Pack[] }) {
+  const kinds = new Map<string, string>();
+  const reasons: string[] = [];
+  for (const entry of entries) {
+    if (kinds.has(entry.path)) reasons.push(`path ${JSON.stringify(entry.path)} is given twice`);
+    kinds.set(entry.path, entry.kind);
+    if (entry.kind === "link") {
+      const reason = explainBadLink(entry.path, entry.target);
+      if (reason) reasons.push(`bad link ${JSON.stringify(entry.path)}: ${reason}`);
+    }
+    if (entry.kind === "file" && entry.pack) {
+      const holder = packs[entry.pack.index];
+      if (!holder || entry.pack.offset + entry.size > holder.size)
+        reasons.push(`file ${JSON.stringify(entry.path)} lies outside its pack`);
+    }
+  }
+  for (const path of kinds.keys()) {
+    for (let cut = path.indexOf("/"); cut > 0; cut = path.indexOf("/", cut + 1)) {
+      const above = kinds.get(path.slice(0, cut));
+      if (above && above !== "dir") reasons.push(`path ${JSON.stringify(path)} lies below a ${above}`);
+    }
+  }
+  return reasons;
+}
 
 /**
  * A manifest where it is needed: the thing itself, or, when its JSON is longer than 48 KiB, the blob that holds it.

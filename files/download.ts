@@ -1,8 +1,18 @@
 import { hash } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
+import type * as z from "zod";
 import { RendtError } from "../contract/errors.ts";
 import { MAX_MANIFEST_ENTRIES } from "../contract/limits.ts";
 import { parseLoosely } from "../contract/loose.ts";
-import { type BlobRef, blobsOf, type Manifest, manifest as manifestSchema, type Tree } from "../contract/manifest.ts";
+import {
+  type BlobRef,
+  blobsOf,
+  explainBadTree,
+  type Manifest,
+  manifestEntry,
+  manifest as manifestSchema,
+  type Tree,
+} from "../contract/manifest.ts";
 import { parseJson } from "../contract/parse-json.ts";
 import { createGrantDesk } from "./grant-desk.ts";
 import { type Placed, type PlaceOptions, placeTree } from "./place-tree.ts";
@@ -49,12 +59,34 @@ export async function readBytes(blob: BlobRef, read: BlobReader): Promise<Buffer
   return bytes;
 }
 
-function parse(value: unknown, what: string): Manifest {
-  const parsed = parseLoosely(manifestSchema, value);
+/** Entries checked without a pause: 3,000 at once would hold up a worker's heartbeat for longer than it may. */
+const ENTRIES_AT_ONCE = 100;
+
+/** As the schema of a whole manifest would, in steps. */
+async function parse(value: unknown, what: string): Promise<Manifest> {
+  const given = hasEntries(value) ? value.entries : undefined;
+  if (given === undefined || given.length > MAX_MANIFEST_ENTRIES) return check(manifestSchema, value, what);
+  const { packs } = check(manifestSchema, { ...Object(value), entries: [] }, what);
+  const entries: Manifest["entries"] = [];
+  for (let from = 0; from < given.length; from += ENTRIES_AT_ONCE) {
+    if (from > 0) await turn();
+    for (const [at, entry] of given.slice(from, from + ENTRIES_AT_ONCE).entries())
+      entries.push(check(manifestEntry, entry, what, [`entries.${from + at}`]));
+  }
+  const [reason] = explainBadTree({ entries, packs });
+  if (reason === undefined) return { entries, packs };
+  throw new RendtError("bad_path", `${what} breaks the rules: ${reason}`);
+}
+
+const hasEntries = (value: unknown): value is { entries: unknown[] } =>
+  typeof value === "object" && value !== null && "entries" in value && Array.isArray(value.entries);
+
+function check<S extends z.ZodType>(schema: S, value: unknown, what: string, at: readonly string[] = []): z.output<S> {
+  const parsed = parseLoosely(schema, value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new RendtError("bad_path", `${what} breaks the rules: ${issue?.message ?? "it is no manifest"}`, {
-    details: { at: issue?.path.join(".") },
+    details: { at: [...at, ...(issue?.path ?? [])].join(".") },
     cause: parsed.error,
   });
 }
