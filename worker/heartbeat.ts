@@ -178,7 +178,13 @@ export function createHeartbeat(setting: Setting): Heartbeat {
 
   return {
     look,
-    tell: () => void renew().catch(() => undefined),
+    tell() {
+      // One that is under way may have been written before.
+      void Promise.resolve(renewing)
+        .catch(() => undefined)
+        .then(renew)
+        .catch(() => undefined);
+    },
     async fresh(held) {
       const backOff = createBackOff();
       while (!isFresh(held)) {
