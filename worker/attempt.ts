@@ -52,6 +52,7 @@ async function runTasks(shop: Workshop, slot: Slot, held: Held): Promise<string 
   const attempt = { slot, held, inputs, broken, signal };
   for (let position = held.from + held.finished.length; position < held.upTo; position += 1) {
     if (shop.draining.aborted) giveBack(held, "this worker stops");
+    else if (shop.orders.drained) giveBack(held, "this worker is drained");
     if (held.end || (!isFresh(held) && !(await shop.heartbeat.fresh(held)))) return undefined;
     const failure = await runTask(shop, attempt, position);
     if (failure !== undefined) return failure;
