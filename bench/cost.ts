@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import type { Client } from "../contract/client.ts";
 import type { TaskResult } from "../contract/result.ts";
 import type { Lease } from "../contract/worker.ts";
+import { oldestWaitingMs } from "../functions/actions/oldest-waiting.ts";
 import { type Cloud, openCloud, type Use } from "./support/cloud.ts";
 import { createReport } from "./support/emit.ts";
 import { dollarsOf, MONTH_S } from "./support/prices.ts";
@@ -151,15 +152,19 @@ function timeOf({ lease, renewAt, next }: Busy): number {
   return lease ? Math.min(renewAt, next) : next;
 }
 
-/** A day of polls of a worker without work. */
-async function idle(cloud: Cloud): Promise<Use> {
-  const [submitter, worker] = [await cloud.as("submitter"), await cloud.as("worker")];
-  const id = await register(worker);
-  // Queues in which something waited once: looking into one is paid for.
+/** Queues in which something waited once: looking into one is paid for. */
+async function waitedOnce(submitter: Client): Promise<void> {
   for (const queue of ["@main", "public"]) {
     const { items } = await submitter.create({ jobs: [{ spec: { command: ["true"], queue } }] });
     await submitter.cancel({ ids: items.map(({ id: job }) => String(job)) });
   }
+}
+
+/** A day of polls of a worker without work. */
+async function idle(cloud: Cloud): Promise<Use> {
+  const [submitter, worker] = [await cloud.as("submitter"), await cloud.as("worker")];
+  const id = await register(worker);
+  await waitedOnce(submitter);
   const began = cloud.clock();
   return cloud.used(async () => {
     for (const until = cloud.clock() + DAY_S * 1000; cloud.clock() < until; ) {
@@ -171,11 +176,13 @@ async function idle(cloud: Cloud): Promise<Use> {
 
 /** A day of sweeps that find nothing. */
 async function rest(cloud: Cloud): Promise<Use> {
+  await waitedOnce(await cloud.as("submitter"));
   await cloud.sweep();
   const used = await cloud.used(async () => {
     for (let minute = 0; minute < DAY_S / 60; minute += 1) {
       cloud.pass(60_000);
       await cloud.sweep();
+      await oldestWaitingMs(cloud.world);
     }
   });
   return { ...used, requests: DAY_S / 60, logBytes: (DAY_S / 60) * SWEPT_LINE_BYTES };

@@ -111,6 +111,7 @@ function load(file: string): number {
     RENDT_TABLE: "t",
     RENDT_BUCKET: "b",
     AWS_REGION: "us-east-1",
+    AWS_LAMBDA_FUNCTION_NAME: "f",
     AWS_ACCESS_KEY_ID: "k",
     AWS_SECRET_ACCESS_KEY: "s",
     NODE_NO_WARNINGS: "1",

@@ -6,9 +6,15 @@ import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import { Construct } from "constructs";
+import { METRICS } from "../functions/config.ts";
 import { INDEX_BY_QUEUE } from "../functions/store/keys.ts";
 
 export type Watched = { table: TableV2; api: LambdaFunction; sweep: LambdaFunction };
+
+type Props = Watched & {
+  /** Jobs that wait so long for a worker are worth a mail. */
+  waitAlarmMinutes: number;
+};
 
 type Rule = {
   /** Names the section of docs/deploy.md that says what to do. */
@@ -23,9 +29,9 @@ type Rule = {
 const MINUTE = Duration.minutes(1);
 const FIVE_MINUTES = Duration.minutes(5);
 
-/** What a person has to know of: eight alarms on a metric each, of the ten that an account has for nothing. */
+/** What a person has to know of: nine alarms on a metric each, of the ten that an account has for nothing. */
 export class Alarms extends Construct {
-  constructor(scope: Construct, id: string, { email, ...watched }: Watched & { email: string | undefined }) {
+  constructor(scope: Construct, id: string, { email, ...watched }: Props & { email: string | undefined }) {
     super(scope, id);
     const topic = email === undefined ? undefined : new Topic(this, "Topic", { enforceSSL: true });
     if (email !== undefined) topic?.addSubscription(new EmailSubscription(email));
@@ -48,7 +54,7 @@ export class Alarms extends Construct {
   }
 }
 
-function rulesOf({ table, api, sweep }: Watched): Record<string, Rule> {
+function rulesOf({ table, api, sweep, waitAlarmMinutes }: Props): Record<string, Rule> {
   const sum = { statistic: "Sum", period: FIVE_MINUTES };
   const throttled = (metricName: string, index?: string) =>
     new Metric({
@@ -75,6 +81,18 @@ function rulesOf({ table, api, sweep }: Watched): Record<string, Rule> {
       below: 1,
       periods: 5,
       missing: TreatMissingData.BREACHING,
+    },
+    JobsWait: {
+      runbook: "jobs-wait",
+      metric: new Metric({
+        namespace: METRICS.namespace,
+        metricName: METRICS.oldestWaiting,
+        dimensionsMap: { [METRICS.dimension]: sweep.functionName },
+        statistic: "Maximum",
+        period: FIVE_MINUTES,
+      }),
+      above: waitAlarmMinutes * 60,
+      periods: 3,
     },
     ReadsThrottled: { ...busy, metric: throttled("ReadThrottleEvents") },
     WritesThrottled: { ...busy, metric: throttled("WriteThrottleEvents") },

@@ -12,6 +12,8 @@ export const settings = z.strictObject({
     .default("rendt"),
   /** Who gets alarms and budget warnings by mail; without it alarms only show in the console, and there is no budget. */
   alarmEmail: z.email().optional(),
+  /** After so long without a worker that takes it, a waiting job raises an alarm. */
+  waitAlarmMinutes: number(1, 100_000).default(60),
   /** Warned of at 50, 80 and 100 %. */
   budgetDollars: number(1, 1_000_000).default(10),
   /** Most copies of the api Lambda at once. Off by default: a new account has 10 in all, of which none can be reserved. */

@@ -24,7 +24,7 @@ export class RendtStack extends Stack {
     const sweep = new SweepFunction(this, "Sweep", { table, bucket });
 
     const watched = { table, api: api.lambda, sweep: sweep.lambda };
-    new Alarms(this, "Alarms", { ...watched, email: settings.alarmEmail });
+    new Alarms(this, "Alarms", { ...watched, ...settings, email: settings.alarmEmail });
     if (settings.alarmEmail !== undefined) {
       new Budget(this, "Budget", { email: settings.alarmEmail, dollars: settings.budgetDollars });
     }

@@ -4,6 +4,9 @@ import { INPUTS_KEEP_MS, MAX_KEEP_MS } from "../contract/limits.ts";
 /** Environment of the Lambdas that cdk sets; Lambda itself adds region and credentials. */
 export const ENV = { table: "RENDT_TABLE", bucket: "RENDT_BUCKET" } as const;
 
+/** What the sweep tells CloudWatch, and the alarm listens to. */
+export const METRICS = { namespace: "Rendt", dimension: "FunctionName", oldestWaiting: "OldestWaiting" } as const;
+
 const DAY_MS = 86_400_000;
 /**
  * After so many days the bucket drops what nobody removed. An input uploaded at the beginning of a month serves jobs until the end of
@@ -18,6 +21,7 @@ const environment = z.object({
   RENDT_TABLE: said,
   RENDT_BUCKET: said,
   AWS_REGION: said,
+  AWS_LAMBDA_FUNCTION_NAME: said,
   AWS_ACCESS_KEY_ID: said,
   AWS_SECRET_ACCESS_KEY: said,
   AWS_SESSION_TOKEN: z.string().optional(),
@@ -30,6 +34,7 @@ export type Config = {
   table: string;
   bucket: string;
   region: string;
+  functionName: string;
   /** Those of the function's role. Lambda never renews them in place: a new environment brings new ones. */
   credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string | undefined };
   s3Endpoint: string | undefined;
@@ -48,6 +53,7 @@ export function readConfig(from: Readonly<Record<string, string | undefined>> = 
     table: data.RENDT_TABLE,
     bucket: data.RENDT_BUCKET,
     region: data.AWS_REGION,
+    functionName: data.AWS_LAMBDA_FUNCTION_NAME,
     credentials: {
       accessKeyId: data.AWS_ACCESS_KEY_ID,
       secretAccessKey: data.AWS_SECRET_ACCESS_KEY,

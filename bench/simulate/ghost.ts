@@ -41,6 +41,7 @@ export function witness(world: World, seen: Seen): void {
       return;
     case "cancel":
     case "watch":
+    case "deliver":
       return;
   }
 }

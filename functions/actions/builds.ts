@@ -1,8 +1,8 @@
 import type { BuildOffer } from "../../contract/build.ts";
 import type { Store } from "../store/port.ts";
 
-/** What was read is believed this long: claims tell it, and must not cost a read each. */
-const BELIEVED_MS = 300_000;
+/** What was read is believed this long: claims tell it, and each read is paid for by an idle worker (docs/cost.md). */
+const BELIEVED_MS = 900_000;
 
 /** The build that is offered to workers, as this process knows it. */
 export type Builds = {

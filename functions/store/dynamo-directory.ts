@@ -8,7 +8,7 @@ const STALE_AFTER_MS = 86_400_000;
 const MAX_REMEMBERED = 10_000;
 
 /**
- * Which entries a partition of an index may hold, since DynamoDB can't tell without a scan: the classes of a queue, the accounts.
+ * Which entries a partition of an index may hold, since DynamoDB can't tell without a scan: the queues, the classes of a queue, the accounts.
  * An entry is noted before the record that needs it, at most once an hour by each process, so that it costs nothing by the job.
  *
  *   noted ──1 h── this process would note it again ──── 24 h ── looked at: empty → removed, unless noted meanwhile

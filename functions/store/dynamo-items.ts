@@ -24,7 +24,8 @@ export const counterKey = (account: string, name: string): Key => key(`counter#$
 
 export const documentsOf = (job: string): string => `documents#${job}`;
 export const chunksOf = (stream: string): string => `chunks#${stream}`;
-/** Directories: the classes of a queue, and the accounts that hold records of a kind. */
+/** Directories: the queues, the classes of a queue, and the accounts that hold records of a kind. */
+export const QUEUES = "queues";
 export const classesOf = (queue: string): string => `classes#${queue}`;
 export const holdersOf = (kind: Kind): string => `holders#${kind}`;
 

@@ -14,6 +14,7 @@ import {
   key,
   ownerPartition,
   parts,
+  QUEUES,
   queuePartition,
   recordKey,
 } from "./dynamo-items.ts";
@@ -49,6 +50,12 @@ export function createDynamoStore(setup: { client: DynamoDBClient; table: string
     });
   }
 
+  const listClasses = (queue: string): Promise<string[]> =>
+    directory.list(classesOf(queue), async (name) => {
+      const partitions = [queuePartition({ queue, class: name })];
+      return (await readIndex(reach, { index: INDEX_BY_QUEUE, partitions, limit: 1 })).length > 0;
+    });
+
   return {
     claimWindow: CLAIM_WINDOW,
     get,
@@ -58,7 +65,7 @@ export function createDynamoStore(setup: { client: DynamoDBClient; table: string
       const notes = plan.writes.flatMap(({ kind, expect, put }) => {
         const { queue, owner } = put?.places ?? {};
         return [
-          ...(queue ? [directory.note(classesOf(queue.queue), queue.class)] : []),
+          ...(queue ? [directory.note(QUEUES, queue.queue), directory.note(classesOf(queue.queue), queue.class)] : []),
           ...(owner && expect === "absent" ? [directory.note(holdersOf(kind), owner.account)] : []),
         ];
       });
@@ -104,11 +111,8 @@ export function createDynamoStore(setup: { client: DynamoDBClient; table: string
       });
       return toPage(sorts, limit, itself, readQueuePlace);
     },
-    listClasses: (queue) =>
-      directory.list(classesOf(queue), async (name) => {
-        const partitions = [queuePartition({ queue, class: name })];
-        return (await readIndex(reach, { index: INDEX_BY_QUEUE, partitions, limit: 1 })).length > 0;
-      }),
+    listQueues: () => directory.list(QUEUES, async (queue) => (await listClasses(queue)).length > 0),
+    listClasses,
     async findDue(now, { limit, cursor }) {
       const sorts = await readIndex(reach, {
         index: INDEX_BY_DUE,

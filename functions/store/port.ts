@@ -61,6 +61,8 @@ export type Store = {
     place: { queue: string; class: string },
     page: { limit: number; cursor?: string },
   ): Promise<Page<SliceKey>>;
+  /** Queues that have waiting work; may name some that have none any more. */
+  listQueues(): Promise<string[]>;
   /** Classes that have waiting work in a queue; may name some that have none any more. */
   listClasses(queue: string): Promise<string[]>;
 

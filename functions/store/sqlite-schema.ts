@@ -48,6 +48,7 @@ export const SQL = {
   findClaimable:
     "SELECT queue_sort AS sort FROM records WHERE queue = ? AND class = ? AND queue_sort > ? ORDER BY queue_sort LIMIT ?",
   findDue: "SELECT due_sort AS sort FROM records WHERE due_sort > ? AND due_sort < ? ORDER BY due_sort LIMIT ?",
+  nextQueue: "SELECT queue FROM records WHERE queue > ? ORDER BY queue LIMIT 1",
   nextClass: "SELECT class FROM records WHERE queue = ? AND class > ? ORDER BY class LIMIT 1",
 
   putDocument: "INSERT INTO documents (job, hash, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",

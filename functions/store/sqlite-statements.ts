@@ -26,6 +26,7 @@ export function prepareRows(db: Database.Database) {
     listAll: rows(SQL.listAll, listed),
     claimable: rows(SQL.findClaimable, sort),
     due: rows(SQL.findDue, sort),
+    nextQueue: rows(SQL.nextQueue, z.object({ queue: z.string() })),
     nextClass: rows(SQL.nextClass, z.object({ class: z.string() })),
     account: rows(SQL.getAccount, z.object({ virtualTime: z.int() })),
     counter: rows(SQL.getCounter, z.object({ amount: z.int() })),

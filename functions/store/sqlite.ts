@@ -96,7 +96,13 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
         const found = rows.claimable.all([place.queue, place.class, readCursor(cursor) ?? "", limit + 1]);
         return toPage(found, limit, sortOf, (row) => readQueuePlace(row.sort));
       }),
-    // One step per class: DISTINCT would walk every slice that waits.
+    // One step per queue or class: DISTINCT would walk every slice that waits.
+    listQueues: () =>
+      read(() => {
+        const queues: string[] = [];
+        for (let at = rows.nextQueue.get([""]); at; at = rows.nextQueue.get([at.queue])) queues.push(at.queue);
+        return queues;
+      }),
     listClasses: (queue) =>
       read(() => {
         const classes: string[] = [];

@@ -41,6 +41,8 @@ describe.skipIf(emulator === undefined)("the stack, deployed", { timeout: 150_00
     const profile = readFileSync(join(program.dir, "home", "profiles", "default.json"), "utf8");
     ({ tokens } = profiles.parse(JSON.parse(profile)));
     // It waits for the end of this file: only the schedule can start it.
+    // Nobody can run it, so that the sweep has something to tell.
+    await submit("--cpus", "4096", "--", "true");
     later = await submit("--delay", "1s", "--name", "later", "--", "true");
   }, 240_000);
   afterAll(async () => {
@@ -215,6 +217,11 @@ describe.skipIf(emulator === undefined)("the stack, deployed", { timeout: 150_00
       )
       .toBe(true);
     expect(lines.filter((line) => line.includes("request")).length).toBeGreaterThan(10);
+    // The metric is a line of its own, with nothing around it: else CloudWatch takes it for text.
+    const metrics = lines.filter((line) => line.includes("OldestWaiting")).map((line) => JSON.parse(line));
+    expect(metrics).toContainEqual(
+      expect.objectContaining({ OldestWaiting: expect.any(Number), _aws: expect.anything() }),
+    );
     expect(lines.filter((line) => token.test(line) || /X-Amz-|Bearer|A[KS]IA[0-9A-Z]{16}/.test(line))).toEqual([]);
   });
 });

@@ -137,13 +137,13 @@ describe("what the Lambdas may do", () => {
     for (const { Resource } of deleting) expect(JSON.stringify(Resource)).toMatch(/^[^/]*"\/out\/\*"[^/]*$/);
   });
 
-  it("is to reach the two prefixes of the bucket alone", () => {
+  it("is to reach the three prefixes of the bucket alone", () => {
     const objects = policies().filter((each) => actionsOf(each).some((action) => /^s3:.*(Object|Parts)$/.test(action)));
     expect(objects.length).toBeGreaterThan(0);
     for (const { Resource } of objects)
-      for (const each of [Resource].flat()) expect(JSON.stringify(each)).toMatch(/"\/(blob|out)\/\*"/);
+      for (const each of [Resource].flat()) expect(JSON.stringify(each)).toMatch(/"\/(blob|out|build)\/\*"/);
     const uploads = policies().find((each) => actionsOf(each).includes("s3:ListBucketMultipartUploads"));
-    expect(uploads?.Condition).toEqual({ StringLike: { "s3:prefix": ["blob/*", "out/*"] } });
+    expect(uploads?.Condition).toEqual({ StringLike: { "s3:prefix": ["blob/*", "out/*", "build/*"] } });
   });
 
   it("for the schedule is to call the sweep, in the name of this account only", () => {
@@ -225,6 +225,19 @@ describe("what watches the stack", () => {
     const page = readFileSync(join(root, "docs", "deploy.md"), "utf8");
     const anchors = [...page.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) => title.toLowerCase().replaceAll(" ", "-"));
     for (const { AlarmDescription } of alarms) expect(anchors).toContain(String(AlarmDescription).split("#")[1]);
+  });
+
+  it("hears of jobs that nobody takes from the sweep's own metric, after as long as the settings say", () => {
+    const alarm = {
+      Namespace: "Rendt",
+      MetricName: "OldestWaiting",
+      Dimensions: [{ Name: "FunctionName", Value: { Ref: Match.stringLikeRegexp("^SweepLambdaFunction") } }],
+      Statistic: "Maximum",
+      TreatMissingData: "notBreaching",
+    };
+    template.hasResourceProperties("AWS::CloudWatch::Alarm", { ...alarm, Threshold: 3600 });
+    const { template: strict } = synth({ waitAlarmMinutes: "5" });
+    strict.hasResourceProperties("AWS::CloudWatch::Alarm", { ...alarm, Threshold: 300 });
   });
 
   it("sends mail, and a budget warns, when there is somebody to write to", () => {

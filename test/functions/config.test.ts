@@ -2,13 +2,21 @@ import { expect, it } from "vitest";
 import { ENV, readConfig } from "../../functions/config.ts";
 
 const credentials = { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "hunter2", AWS_SESSION_TOKEN: "session" };
-const good = { [ENV.table]: "jobs", [ENV.bucket]: "bytes", AWS_REGION: "eu-central-1", ...credentials, PATH: "/bin" };
+const good = {
+  [ENV.table]: "jobs",
+  [ENV.bucket]: "bytes",
+  AWS_REGION: "eu-central-1",
+  AWS_LAMBDA_FUNCTION_NAME: "api",
+  ...credentials,
+  PATH: "/bin",
+};
 
 it("reads a whole configuration", () => {
   expect(readConfig(good)).toEqual({
     table: "jobs",
     bucket: "bytes",
     region: "eu-central-1",
+    functionName: "api",
     credentials: { accessKeyId: "key", secretAccessKey: "hunter2", sessionToken: "session" },
     s3Endpoint: undefined,
   });

@@ -94,6 +94,15 @@ export const indexCases: Cases = {
     expect((await store.listClasses("q")).toSorted()).toEqual(["@w1", "c", "c2", "Ünï#1"]);
   },
 
+  "the queues that have waiting work are all named": async (store) => {
+    expect(await store.listQueues()).toEqual([]);
+    for (const [n, queue] of ["@ann", "public", "@ann"].entries()) {
+      await store.commit([newSlice(aSlice(`j${n}`, { queue }))]);
+    }
+    await store.commit([newSlice(aSlice("j9", { queue: "@bob", status: "finished", open: [] }))]);
+    expect((await store.listQueues()).toSorted()).toEqual(["@ann", "public"]);
+  },
+
   "timers come nearest first, up to now and no later": async (store) => {
     const times = [50, 1_700_000_000_000, 7, 100, 101, 8];
     for (const wakeAt of times) await store.commit([newSlice(aSlice(`j${wakeAt}`, { wakeAt }))]);

@@ -42,7 +42,7 @@ afterEach(async () => {
 async function attributes(): Promise<Record<string, string[]>> {
   const { Items = [] } = await client.send(new ScanCommand({ TableName: table, ConsistentRead: true }));
   const named = Items.map((item): [string, string[]] => [item["pk"]?.S ?? "", Object.keys(item).toSorted()]);
-  return Object.fromEntries(named.filter(([pk]) => !/^(classes|holders)#/.test(pk)));
+  return Object.fromEntries(named.filter(([pk]) => !/^(classes#|holders#|queues$)/.test(pk)));
 }
 
 async function during(work: () => Promise<unknown>): Promise<string[]> {
@@ -135,12 +135,12 @@ describe("the items of the table", () => {
 });
 
 describe("what a call costs in requests", () => {
-  it("a commit is one, once its class and owner are noted for the hour", async () => {
+  it("a commit is one, once its queue, class and owner are noted for the hour", async () => {
     await store.commit([newJob(aLiveJob("j1"))]);
     const again = (id: string) => during(() => store.commit([newJob(aLiveJob(id))]));
     expect(await again("j2")).toEqual(["PutItem"]);
     now += HOUR_MS + 1;
-    expect(await again("j3")).toEqual(["PutItem", "PutItem", "PutItem"]);
+    expect(await again("j3")).toEqual(["PutItem", "PutItem", "PutItem", "PutItem"]);
     expect(await again("j4")).toEqual(["PutItem"]);
   });
 
@@ -176,6 +176,18 @@ describe("the directory of classes", () => {
     expect(await during(() => store.listClasses("q"))).toEqual(["Query"]);
     await store.commit([newJob(aLiveJob("j3"))]);
     expect(await store.listClasses("q")).toEqual(["c", "other"]);
+  });
+
+  it("forgets a queue in which nothing has waited for a day", async () => {
+    const job = aLiveJob("j1");
+    await store.commit([newJob(job)]);
+    await store.commit([newJob(aLiveJob("j2", { queue: "q2" }))]);
+    await store.commit([nextJob(job, { only: { status: "finished", succeeded: 1, failed: 0 } })]);
+    expect(await store.listQueues()).toEqual(["q", "q2"]);
+    now += 25 * HOUR_MS;
+    expect(await store.listQueues()).toEqual(["q2"]);
+    await store.commit([newJob(aLiveJob("j3"))]);
+    expect(await store.listQueues()).toEqual(["q", "q2"]);
   });
 
   it("knows a class that another process filled", async () => {

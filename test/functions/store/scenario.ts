@@ -38,6 +38,7 @@ export async function useEverything(store: Store, { transactions }: { transactio
     { job: "j1", hash: "0" },
   ]);
   await store.findClaimable({ queue: "q", class: "c" }, { limit: 5 });
+  await store.listQueues();
   await store.listClasses("q");
   await store.listClasses("empty");
   await store.findDue(1000, { limit: 5 });

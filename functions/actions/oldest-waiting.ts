@@ -1,0 +1,28 @@
+import { unservedSince } from "../domain/unserved.ts";
+import type { SliceKey } from "../store/port.ts";
+import { loadSlice } from "./apply.ts";
+import type { World } from "./call.ts";
+
+/**
+ * How long the next job of a queue has waited for a worker, the longest of all queues and classes. Only who is next is looked at: while
+ * that one is taken, the others of its class move up.
+ */
+export async function oldestWaitingMs(world: World): Promise<number> {
+  const { store, clock } = world;
+  let oldest = 0;
+  for (const queue of await store.listQueues()) {
+    for (const name of await store.listClasses(queue)) {
+      const { items } = await store.findClaimable({ queue, class: name }, { limit: 1 });
+      for (const key of items) oldest = Math.max(oldest, clock() - ((await waitsSince(world, key)) ?? clock()));
+    }
+  }
+  return oldest;
+}
+
+async function waitsSince(world: World, key: SliceKey): Promise<number | undefined> {
+  const loaded = await loadSlice(world.store, key);
+  const job = loaded?.job ?? (await world.store.get("job", [key.job]))[0];
+  // The index may lag behind: it is taken, or gone.
+  if (!loaded || !job) return undefined;
+  return unservedSince(loaded.slice, (await world.specs.read(job)).delayMs);
+}
