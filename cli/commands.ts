@@ -235,7 +235,7 @@ export const COMMANDS: readonly Command[] = [
       "The options are those that `rendt worker start` will have; installing again changes them.",
       "Told to stop, the service gives back what still runs after --stop-within (default: 1m).",
     ],
-    options: ["slots", "sandbox", "name", "dir", "stop-within", "dry-run", "remove"],
+    options: ["slots", "sandbox", "name", "dir", "stop-within", "update", "dry-run", "remove"],
     meanings: {
       name: { value: "NAME", summary: "the worker's name (default: this machine's)" },
       sandbox: { value: "LEVEL", summary: "how tasks of your own account are shut in (default: none)" },
