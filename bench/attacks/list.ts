@@ -23,7 +23,7 @@ export type Attack = {
   timeoutMs?: number;
   env?(scene: Scene): Record<string, string>;
   /** Looked at from the outside once the run is over; text: what was got. */
-  after?: "survivor" | "dropped" | "overstayed" | "output";
+  after?: "survivor" | "dropped" | "overstayed" | "output" | "believed";
 };
 
 const MIB = 1024 * 1024;
@@ -189,6 +189,25 @@ if attempt(lambda: s.connect(('192.0.2.1', 53)) or True): won('route')`,
     program: ({ workerPid }) => `
 attempt(lambda: os.kill(${workerPid}, signal.SIGKILL))
 time.sleep(1)`,
+  },
+  {
+    name: "end its slot, or lie to the worker about its own end",
+    after: "believed",
+    program: ({ home }) => `
+lies = ('\\n'.join('E %d 5' % n for n in range(2000)) + '\\nX 1 0\\nP 1 1\\n').encode()
+mine = {os.fstat(fd).st_ino for fd in (1, 2)}
+def pipes():
+    for p in os.listdir('/proc'):
+        if p.isdigit():
+            for fd in attempt(lambda: os.listdir('/proc/%s/fd' % p)) or []: yield '/proc/%s/fd/%s' % (p, fd)
+    for top, _, names in os.walk(os.path.join(${JSON.stringify(home)}, '../worker')):
+        for name in names: yield os.path.join(top, name)
+for path in list(pipes()):
+    found = attempt(lambda: os.stat(path))
+    if not found or not stat.S_ISFIFO(found.st_mode) or found.st_ino in mine: continue
+    fd = attempt(lambda: os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+    if fd is not None: attempt(lambda: os.write(fd, lies[:4096]))
+for name in ('SIGKILL', 'SIGSTOP', 'SIGTERM'): attempt(lambda: os.kill(1, getattr(signal, name)))`,
   },
   {
     name: "a daemon that left session, group and environment",

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { closeInherited } from "../../worker/descriptors.ts";
 import { lesser } from "../../worker/sandbox/limits.ts";
-import type { Level, Sandbox, TaskFolder } from "../../worker/sandbox/port.ts";
+import type { Level, RunEnd, Sandbox, TaskFolder } from "../../worker/sandbox/port.ts";
 import { createSandbox } from "../../worker/sandbox/sandbox.ts";
 import { removeTree } from "../../worker/task-folders.ts";
 import { ATTACKS, type Attack, commandOf, type Scene } from "./list.ts";
@@ -76,23 +76,24 @@ async function run(attack: Attack, { slots, taskRoot, inside }: Sandbox): Promis
     },
     new AbortController().signal,
   );
-  const got =
-    /^WON (.*)$/m.exec(printed)?.[1] ?? (await lookAfter(attack, { scene, durationMs: end.durationMs, bytes }));
+  const got = /^WON (.*)$/m.exec(printed)?.[1] ?? (await lookAfter(attack, { scene, end, bytes }));
   for (const path of ["/tmp/rendt-attack-fill", "/dev/shm/rendt-attack-fill"]) rmSync(path, { force: true });
   await removeTree(root);
   const detail = end.reason ?? (got === undefined ? lastLine(printed) : "");
   return { attack: attack.name, got, end: [end.outcome, end.exitCode, detail].filter((part) => part !== "").join(" ") };
 }
 
-type Aftermath = { scene: Scene; durationMs: number; bytes: number };
+type Aftermath = { scene: Scene; end: RunEnd; bytes: number };
 
 async function lookAfter(
   { after, timeoutMs = 0 }: Attack,
-  { scene, durationMs, bytes }: Aftermath,
+  { scene, end, bytes }: Aftermath,
 ): Promise<string | undefined> {
   if (after === "survivor") return killSurvivors(scene.marker) > 0 ? "survived" : undefined;
   if (after === "dropped") return readdirSync(scene.drop).length > 0 ? "acted outside" : undefined;
+  const { durationMs, outcome, exitCode } = end;
   if (after === "overstayed") return durationMs > timeoutMs + GRACE_MS + OVERSTAY_MS ? `${durationMs} ms` : undefined;
+  if (after === "believed") return outcome === "exited" && exitCode === 0 ? undefined : `${outcome} ${exitCode}`;
   if (after === "output") return bytes > 8 * 1024 * 1024 ? `${bytes} bytes` : undefined;
   return undefined;
 }

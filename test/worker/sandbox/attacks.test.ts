@@ -20,6 +20,17 @@ it.skipIf(strictMissing !== undefined)(
   },
 );
 
+it("no attack on its slot succeeds at level none either, in a worker that is not root", {
+  timeout: 60_000,
+}, async () => {
+  const { verdicts } = await attack(
+    ["end its slot, or lie to the worker about its own end", "trace another process"],
+    "none",
+  );
+  expect(verdicts).toMatchObject([{ end: "exited 0" }, { end: "exited 0" }]);
+  expect(verdicts.map(({ got }) => got)).toEqual([undefined, undefined]);
+});
+
 it("the same programs do succeed where nothing stops them", { timeout: 60_000 }, async () => {
   const harmless = ["read the owner's private key", "read the worker's token file", "connect to a service on loopback"];
   const { verdicts } = await attack(harmless, "none");

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { Run, RunEnd, Sandbox, Slot, TaskFolder } from "../../../worker/sandbox/port.ts";
+import type { Run, RunEnd, Slot, TaskFolder } from "../../../worker/sandbox/port.ts";
 import { createSandbox } from "../../../worker/sandbox/sandbox.ts";
 
 export type Ran = RunEnd & { stdout: string; stderr: string };
