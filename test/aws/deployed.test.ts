@@ -117,6 +117,30 @@ describe.skipIf(emulator === undefined)("the stack, deployed", { timeout: 150_00
     expect(ended[0]).toMatchObject({ status: "finished" });
   });
 
+  it("runs jobs on workers whose clocks are an hour off: grants and leases are good by the server's time alone", async () => {
+    for (const ms of [3_600_000, -3_600_000]) {
+      const name = `skewed${ms}`;
+      const folder = program.folder(name);
+      const bytes = Buffer.alloc(100_000, name);
+      writeFileSync(join(folder, "in"), bytes);
+      const words = ["submit", "-q", "-i", "in", "-o", "out", "--", "sh", "-c", "cp in out; echo ran"];
+      const submitted = await program.run(words, { env: as("submitter"), cwd: folder });
+      expect(submitted).toMatchObject({ code: 0 });
+      const [began, id] = [Date.now(), submitted.stdout.trim()];
+      const wrong = new URL(`../support/skewed-clock.mjs?ms=${ms}`, import.meta.url).href;
+      const env = { ...as("worker"), NODE_OPTIONS: `--import=${wrong}`, RENDT_HOME: join(folder, "home") };
+      const worker = program.start(["worker", "start", "--name", name], { env });
+      expect(await rendt("wait", id, "--timeout", "60s")).toMatchObject({ code: 0 });
+      const { job } = await client("submitter").show({ id });
+      for (const time of [job.startedAt, job.endedAt]) expect(Math.abs((time ?? 0) - began)).toBeLessThan(60_000);
+      const got = await program.run(["outputs", id, "--to", "got"], { env: as("submitter"), cwd: folder });
+      expect(got).toMatchObject({ code: 0 });
+      expect(readFileSync(join(folder, "got", "out")).equals(bytes)).toBe(true);
+      worker.child.kill("SIGTERM");
+      await worker.ended;
+    }
+  });
+
   it("runs a job with inputs and brings back its outputs, with tokens only", async () => {
     const before = recorder.exchanges.length;
     const worker = program.start(["worker", "start", "--slots", "2", "--name", "laptop"], { env: as("worker") });
@@ -137,6 +161,22 @@ describe.skipIf(emulator === undefined)("the stack, deployed", { timeout: 150_00
     expect(readFileSync(join(folder, "got", "twice"))).toEqual(Buffer.concat([bytes, bytes]));
     const grants = recorder.exchanges.slice(before).filter(({ from }) => from === "grant");
     expect(new Set(grants.map(({ method, status }) => `${method} ${status}`))).toEqual(new Set(["PUT 200", "GET 200"]));
+  });
+
+  it("rm removes outputs and logs from the bucket, with no more than the function's own role", async () => {
+    const folder = program.folder("removed");
+    const command = ["sh", "-c", "head -c 100000 /dev/urandom > out; head -c 20000 /dev/urandom | od"];
+    const ran = await program.run(["run", "--name", "removed", "-o", "out", "--get", "got", "--", ...command], {
+      env: as("submitter"),
+      cwd: folder,
+    });
+    expect(ran.code, ran.stderr).toBe(0);
+    const { items } = await client("submitter").list({ name: "removed" });
+    const id = String(items[0]?.id);
+    const held = await deployer.objects(outputs.BucketName, `out/${id}/`);
+    expect(held).toHaveLength(2);
+    expect(await rendt("rm", id)).toMatchObject({ code: 0 });
+    expect(await deployer.objects(outputs.BucketName, `out/${id}/`)).toEqual([]);
   });
 
   it("loses nothing and does nothing twice while DynamoDB throttles, fails and loses answers, S3 is slow and Lambda times out", async () => {

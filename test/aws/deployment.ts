@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import * as z from "zod";
 import { commandsOf } from "./deploy-page.ts";
 
@@ -24,6 +25,8 @@ export type Deployer = {
   diff(): Promise<{ code: number; said: string }>;
   /** Every line that the Lambdas have logged. */
   logs(): Promise<string[]>;
+  /** Keys of what lies in a bucket below a prefix. */
+  objects(bucket: string, prefix: string): Promise<string[]>;
   close(): void;
 };
 
@@ -83,6 +86,15 @@ export function createDeployer(endpoint: string): Deployer {
         return lines;
       });
       return (await Promise.all(pages)).flat();
+    },
+    async objects(bucket, prefix) {
+      const client = new S3Client({ endpoint, forcePathStyle: true, region: REGION });
+      try {
+        const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
+        return Contents.map(({ Key = "" }) => Key);
+      } finally {
+        client.destroy();
+      }
     },
     close() {
       rmSync(folder, { recursive: true, force: true });
