@@ -425,6 +425,8 @@ export const explainAnswer = z.lazy(() =>
         sandbox: sandboxLevel.optional(),
         /** How it holds limits: cgroup, polled or none. */
         limits: z.string().optional(),
+        /** Whether its slots have namespaces of their own. */
+        namespaces: z.boolean().optional(),
         fits: z.boolean(),
         reasons: z.array(z.string()),
       }),

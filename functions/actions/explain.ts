@@ -23,8 +23,8 @@ export async function explain({ world, who }: Call, { id }: ParsedRequestOf<"exp
   ]);
   const workers = found.items.map((worker) => {
     const reasons = against(worker, { job, slices, now });
-    const { id, name, lastSeenAt, sandbox, limits } = worker;
-    return { id, name, lastSeenAt, sandbox, limits, fits: reasons.length === 0, reasons };
+    const { id, name, lastSeenAt, sandbox, limits, namespaces } = worker;
+    return { id, name, lastSeenAt, sandbox, limits, namespaces, fits: reasons.length === 0, reasons };
   });
   const reasons = view.reason === undefined ? [] : [view.reason];
   const isWaiting = view.status === "available" || view.status === "waiting";
