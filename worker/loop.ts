@@ -23,6 +23,8 @@ export type Loop = {
   refused(count: number): void;
   /** What the owner of the machine allows has changed, or what was ordered from afar. */
   look(): void;
+  /** The server's answer to an open question would be out of date. */
+  askAnew(): void;
   /** Resolves when no attempt runs any more and none will: after the draining signal. */
   done: Promise<void>;
 };
@@ -233,6 +235,9 @@ export function createLoop(setting: Setting): Loop {
     refused(count) {
       underWay -= count;
       dispatch();
+    },
+    askAnew() {
+      polling?.abort();
     },
     look() {
       if (!isOpen()) polling?.abort();

@@ -237,7 +237,9 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
     changed: () => loop?.look(),
     paused: () => heartbeat.tell(),
     takes(takes) {
-      register(client, life, takes).catch((error) => notice(`the server does not take the new rules: ${error}`));
+      register(client, life, takes)
+        .then(() => loop.askAnew())
+        .catch((error) => notice(`the server does not take the new rules: ${error}`));
     },
     notice,
   });

@@ -38,13 +38,16 @@ export type OwnerFile = {
   rules: RuleTerms;
 };
 
-/** Reads worker.toml; nothing when there is none. All mistakes are told together, sensors included that this machine does not have. */
-export async function readOwnerFile(path: string, sources: Sources): Promise<OwnerFile> {
+/**
+ * Reads worker.toml; nothing when there is none. All mistakes are told together, sensors included that this machine does not have. `given`:
+ * how many slots there are, where the file has no say in it.
+ */
+export async function readOwnerFile(path: string, sources: Sources, given?: number): Promise<OwnerFile> {
   const raw = existsSync(path) ? parseToml(path) : {};
   const parsed = ownerFile.safeParse(raw);
   const mistakes = [
     ...(parsed.error?.issues ?? []).map(({ path: at, message }) => [at.join("."), message].filter(Boolean).join(": ")),
-    ...disagreements(raw),
+    ...disagreements(raw, given),
     ...(await missingSensors(raw, sources)),
   ];
   if (!parsed.success || mistakes.length > 0)

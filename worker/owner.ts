@@ -22,7 +22,8 @@ export async function askOwner(options: WorkerOptions): Promise<{ config: Worker
   const { ownerFile: path, state } = options;
   const book = openTrafficBook(join(state, "traffic"), () => Date.now());
   const sources = options.sources ?? createSources({ folder: state, trafficToday: book.today });
-  const file: OwnerFile = path === undefined ? { options: {}, rules: {} } : await readOwnerFile(path, sources);
+  const file: OwnerFile =
+    path === undefined ? { options: {}, rules: {} } : await readOwnerFile(path, sources, options.slots);
   return {
     config: readConfig({ ...file.options, ...said(options) }),
     owner: {

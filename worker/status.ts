@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import * as z from "zod";
+import { asDiskError } from "../files/disk-error.ts";
 
 const ruling = z.looseObject({
   code: z.string(),
@@ -107,7 +108,7 @@ export function askStatus(state: string): Promise<WorkerStatus | undefined> {
     socket.on("data", (part) => parts.push(part));
     socket.once("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT" || error.code === "ECONNREFUSED" || error.code === "ENOTDIR") resolve(undefined);
-      else reject(error);
+      else reject(asDiskError(error, "ask", pathOf(state)));
     });
     socket.once("end", () => {
       const text = Buffer.concat(parts).toString();

@@ -97,8 +97,9 @@ it("tells wrong rules, rules that can't hold together and sensors that are not t
 
 it("tells rules that contradict each other", async () => {
   expect(await mistakesOf('slots = 2\n[rules]\nuser-idle = "1m"\nslots-while-present = 2\n')).toContain(
-    "2 of slots = 2 is all of them",
+    "2 is not less than all 2 slots",
   );
+  expect(await mistakesOf('[rules]\nqueues = ["own"]\naccounts = ["ann"]\n')).toContain("which queues leaves out");
   expect(await mistakesOf('[rules.schedule]\nmon-fri = "10:00-12:00"\nfri = "14:00-16:00"\n')).toContain(
     "fri is named by more than one line",
   );

@@ -9,9 +9,10 @@ const loose = z.looseObject({
   rules: z.record(z.string(), z.unknown()).default({}).catch({}),
 });
 
-/** Rules that can't hold together, or can never be met. */
-export function disagreements(raw: unknown): string[] {
-  const { slots, rules } = loose.parse(raw);
+/** Rules that can't hold together, or can never be met. `given`: how many slots there are whatever the file says. */
+export function disagreements(raw: unknown, given: number | undefined): string[] {
+  const { rules, slots: written } = loose.parse(raw);
+  const slots = given ?? written;
   const present = rules["slots-while-present"];
   const queues = rules["queues"];
   const found: (string | undefined)[] = [
@@ -22,7 +23,7 @@ export function disagreements(raw: unknown): string[] {
       ? "rules.slots-while-present: without user-idle nobody is ever taken for present"
       : undefined,
     typeof present === "number" && slots !== undefined && present >= slots
-      ? `rules.slots-while-present: ${present} of slots = ${slots} is all of them, so user-idle would never hold anything back`
+      ? `rules.slots-while-present: ${present} is not less than all ${slots} slots, so user-idle would never hold anything back`
       : undefined,
   ];
   return found.filter((text) => text !== undefined);

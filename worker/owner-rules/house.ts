@@ -96,7 +96,7 @@ export async function keepHouseRules(setting: Setting): Promise<HouseRules> {
     if (path === undefined || now === stamp) return;
     stamp = now;
     try {
-      const next = await readOwnerFile(path, sources);
+      const next = await readOwnerFile(path, sources, slots);
       const before = takesOf(file.rules);
       const isOld = JSON.stringify(next.options) === JSON.stringify(file.options);
       file = { options: file.options, rules: next.rules };

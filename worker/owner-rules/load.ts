@@ -11,7 +11,7 @@ export const createLoad: RuleOf<{ mostCores: number }> = ({ mostCores }, { other
   const settle = createSettled({ yesMs: YES_MS, noMs: NO_MS });
   return {
     code: "others_load",
-    everyMs: 5 * SECOND,
+    everyMs: 10 * SECOND,
     freezes: true,
     slots: 0,
     look: () =>

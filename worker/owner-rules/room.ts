@@ -15,7 +15,7 @@ export const createMemory: RuleOf<Floor> = ({ leastFree }, { memory, clock }): R
   const settle = createSettled({ yesMs: 0, noMs: NO_MS });
   return {
     code: "low_memory",
-    everyMs: 2 * SECOND,
+    everyMs: 5 * SECOND,
     freezes: true,
     slots: 0,
     look: () => lookAt(memory, "memory", (free) => settle(wants(free, leastFree), clock.steady()), leastFree),
@@ -27,7 +27,7 @@ export const createDisk: RuleOf<Floor> = ({ leastFree }, { disk, clock }): Rule 
   const settle = createSettled({ yesMs: 0, noMs: NO_MS });
   return {
     code: "low_disk",
-    everyMs: 10 * SECOND,
+    everyMs: 30 * SECOND,
     freezes: false,
     slots: 0,
     look: () => lookAt(disk, "disk", (free) => settle(wants(free, leastFree), clock.steady()), leastFree),

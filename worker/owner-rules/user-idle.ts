@@ -8,8 +8,8 @@ export const createUserIdle: RuleOf<{ idleMs: number; slots: number }> = (
   { idleSeconds, clock },
 ) => ({
   code: "user_present",
-  // The owner is not to wait for his machine: a look each second, and the freeze itself, are within two.
-  everyMs: SECOND,
+  // With the freeze itself within 2 s of the first key, and with all else at most one wake of the program a second.
+  everyMs: 1.2 * SECOND,
   freezes: true,
   slots,
   look: () =>

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -19,6 +20,18 @@ function writeRules(market: Marketplace, rules: string): string {
   return path;
 }
 
+/** What this program, server and worker in one, asks over HTTP in this time. */
+async function requestsWithin(ms: number): Promise<number> {
+  let count = 0;
+  const hear = () => {
+    count += 1;
+  };
+  subscribe("http.client.request.start", hear);
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  unsubscribe("http.client.request.start", hear);
+  return count;
+}
+
 it("a task stands still from the owner's first key on, and goes on when he has left", async () => {
   const market = await openMarketplace();
   const { machine, sources } = createFakeMachine({ realClock: true });
@@ -29,6 +42,7 @@ it("a task stands still from the owner's first key on, and goes on when he has l
 
   machine.idleSeconds = 0;
   await until(() => isFrozen(marker));
+  await until(async () => (await market.client.show({ id })).job.reason === "paused by the machine's owner");
   expect(market.notices.join("\n")).toContain("work rests: user_present");
 
   machine.idleSeconds = 3600;
@@ -41,7 +55,7 @@ it("a task that stood still for too long is given back, and somebody else gets i
   const ownerFile = writeRules(market, 'user-idle = "10m"\ngive-back-after = "1s"');
   await market.startWorker({ ownerFile, sources });
   const marker = unique();
-  const id = await market.submit({ command: sleeper(marker, 1) });
+  const id = await market.submit({ command: sleeper(marker, 4) });
   await until(() => processesWith(marker).length > 0);
   machine.idleSeconds = 0;
   await until(() => market.notices.some((text) => text.includes("is given back: it has stood still")));
@@ -57,15 +71,31 @@ it("with slots for the owner's presence the oldest tasks go on", async () => {
   const ownerFile = writeRules(market, 'user-idle = "10m"\nslots-while-present = 1');
   await market.startWorker({ ownerFile, sources, slots: 2 });
   const [first, second] = [unique(), unique()];
-  const one = await market.submit({ command: sleeper(first, 2) });
+  const one = await market.submit({ command: sleeper(first, 4) });
   await until(() => processesWith(first).length > 0);
-  const other = await market.submit({ command: sleeper(second, 0.2) });
-  await until(() => processesWith(second).length > 0 || market.notices.length > 0);
+  const other = await market.submit({ command: sleeper(second, 3) });
+  await until(() => processesWith(second).length > 0);
   machine.idleSeconds = 0;
+  await until(() => isFrozen(second));
+  expect(isFrozen(first)).toBe(false);
   expect(await market.ended(one)).toMatchObject({ status: "finished" });
   // Its place is taken by the other, which stood still.
   expect(await market.ended(other)).toMatchObject({ status: "finished" });
 });
+
+it("takes only jobs that the owner wants, and the server hears when that changes", async () => {
+  const market = await openMarketplace();
+  const { sources } = createFakeMachine({ realClock: true });
+  const ownerFile = writeRules(market, 'queues = ["public"]');
+  await market.startWorker({ ownerFile, sources });
+  const id = await market.submit({ command: ["true"] });
+  const { workers } = await market.client.explain({ id });
+  expect(workers).toMatchObject([
+    { fits: false, reasons: ["does not read queue @main: its owner takes no jobs of it"] },
+  ]);
+  writeRules(market, 'queues = ["own"]');
+  expect(await market.ended(id)).toMatchObject({ status: "finished" });
+}, 20_000);
 
 it("does not ask the server while a rule holds, and takes up worker.toml when it changes", async () => {
   const market = await openMarketplace();
@@ -74,7 +104,8 @@ it("does not ask the server while a rule holds, and takes up worker.toml when it
   const ownerFile = writeRules(market, 'user-idle = "10m"');
   await market.startWorker({ ownerFile, sources });
   const id = await market.submit({ command: ["true"] });
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  const requests = await requestsWithin(1500);
+  expect(requests).toBe(0);
   expect(await market.client.get({ ids: [id] })).toMatchObject({ items: [{ status: "available" }] });
 
   appendFileSync(ownerFile, "colour = 1\n");
