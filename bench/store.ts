@@ -84,7 +84,9 @@ async function claims(store: SqliteStore): Promise<number[]> {
   const times: number[] = [];
   for (let n = 0; n < CLAIMS_PER_ROUND; n++) {
     const start = performance.now();
-    const [found] = (await store.findClaimable(place, { limit: store.claimWindow })).items;
+    const [found] = (
+      await store.findClaimable({ queue: place.queue, classes: [place.class] }, { limit: store.claimWindow })
+    ).items;
     const [seen] = await store.get("job", [found?.job ?? ""]);
     if (!seen?.only) throw new Error("no claimable job was found");
     const held: Job = { ...seen, version: seen.version + 1, wakeAt: 60_000, only: { ...seen.only, open: [], leases } };

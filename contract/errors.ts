@@ -103,6 +103,11 @@ export const ERRORS = {
     retryable: false,
     hint: "the submitter has to upload the inputs and release the job first",
   },
+  no_worker_fits: {
+    status: 200,
+    retryable: false,
+    hint: "`rendt explain ID` tells what each worker lacks: cancel the job and ask for less, or start a worker that has it",
+  },
   not_available: { status: 409, retryable: false, hint: "`rendt show ID` tells who holds it or how it ended" },
   not_ended: { status: 409, retryable: true, hint: "cancel the job or wait until it ends: `rendt wait ID`" },
   outputs_not_ready: { status: 409, retryable: true, hint: "wait for the task to end: `rendt wait ID`" },

@@ -12,6 +12,7 @@ import {
   MAX_DELAY_MS,
   MAX_ENVIRONMENT_BYTES,
   MAX_GET_JOBS,
+  MAX_GPUS,
   MAX_ITEM_BYTES,
   MAX_KEEP_MS,
   MAX_LIST_ITEMS,
@@ -22,6 +23,7 @@ import {
   MAX_SECRETS_BYTES,
   MAX_TIMEOUT_MS,
   MAX_WAIT_MS,
+  MAX_WANTED_TAGS,
   MIN_MEMORY_BYTES,
   MIN_OPEN_FILES,
   MIN_PROCESSES,
@@ -30,6 +32,7 @@ import {
 import { blobRef, tree } from "./manifest.ts";
 import { explainBadGlob } from "./paths.ts";
 import { logRef, taskResult } from "./result.ts";
+import { wantedTag } from "./tags.ts";
 
 /** `j` and 12 digits of base32 (Crockford's alphabet in lower case: no i, l, o, u). */
 export const jobId = z.string().regex(/^j[0-9a-hjkmnp-tv-z]{12}$/, "a job id: j and 12 base32 characters");
@@ -117,12 +120,14 @@ const array = z.lazy(() =>
 export const sandboxLevel = z.enum(["none", "strict"]);
 
 /**
- * What one task may use at most. Only machines that have so many cpus, so much memory and disk take it; the owner of a machine may allow
- * less of the rest. A task that goes over is killed, and its result names the limit.
+ * What one task may use at most. Only machines that have so many cpus and GPUs, so much memory and disk left for it take it; the owner of a
+ * machine may allow less of the rest. A task that goes over is killed, and its result names the limit.
  */
 const limits = z.lazy(() =>
   z.strictObject({
     cpus: z.int().min(1).max(MAX_CPUS).optional(),
+    /** Whole ones, which no other task has meanwhile; the others are hidden from it. */
+    gpus: z.int().min(1).max(MAX_GPUS).optional(),
     /** Of all its processes together. */
     memoryBytes: z.int().min(MIN_MEMORY_BYTES).max(MAX_ASKED_BYTES).optional(),
     /** Of its folders, inputs included. */
@@ -177,6 +182,12 @@ export const jobSpec = z.lazy(() =>
     /** Least sandbox level; the worker's owner may demand more. */
     sandbox: sandboxLevel.optional(),
     limits: limits.optional(),
+    /** What a machine must be or have: its os, its arch, what its owner says of it, runtimes that were found on it. */
+    tags: z.array(wantedTag).max(MAX_WANTED_TAGS).optional(),
+    /** It needs the network: at level strict only machines give it whose owner trusts the account with that. */
+    network: z.boolean().optional(),
+    /** Only this worker of the account takes it: its id, or its name where no other has the same. */
+    worker: z.string().min(1).max(100).optional(),
   }),
 );
 /** A spec as it is written (defaults may be left out). */
@@ -300,6 +311,8 @@ export const createAnswer = z.lazy(() =>
           existing: z.boolean(),
           /** Blobs still to be uploaded before `release`. */ missing: z.array(blobRef),
           grants: z.array(grant),
+          /** It was taken, and something about it should be known: `no_worker_fits`. */
+          warning: z.looseObject({ code: z.string(), message: z.string(), hint: z.string() }).optional(),
         }),
         z.looseObject({ error: z.looseObject({ code: z.string(), message: z.string(), hint: z.string() }) }),
       ]),
@@ -417,6 +430,8 @@ export const explainAnswer = z.lazy(() =>
   z.looseObject({
     job: jobView,
     reasons: z.array(z.string()),
+    /** Jobs before it in its queue; 1,000 stands for as many or more. Absent while nothing of it is in a queue. */
+    ahead: z.int().optional(),
     workers: z.array(
       z.looseObject({
         id: z.string(),

@@ -99,6 +99,10 @@ export const MAX_PRIORITY_S = 86_400;
 
 /** What a job may ask for at most: far above any machine, so that only slips of the pen are refused. */
 export const MAX_CPUS = 4096;
+export const MAX_GPUS = 64;
+/** Of a job; those of a machine. */
+export const MAX_WANTED_TAGS = 8;
+export const MAX_MACHINE_TAGS = 64;
 export const MAX_ASKED_BYTES = 2 ** 50;
 /** A shell, its child and a little room. */
 export const MIN_PROCESSES = 8;

@@ -8,9 +8,11 @@ import {
   MAX_LEASES_PER_REQUEST,
   MAX_LIST_ITEMS,
   MAX_LOG_CHUNK_BYTES,
+  MAX_MACHINE_TAGS,
   MAX_WAIT_MS,
 } from "./limits.ts";
 import { taskResult } from "./result.ts";
+import { machineTag } from "./tags.ts";
 
 export const workerId = z.string().regex(/^w[0-9a-hjkmnp-tv-z]{12}$/, "a worker id: w and 12 base32 characters");
 /** What a worker has proven at its start. */
@@ -40,6 +42,28 @@ export const takes = z.lazy(() =>
 );
 export type Takes = z.infer<typeof takes>;
 
+/** What a machine has for tasks, beside its slots; as it is found, or as its owner says. */
+export const offer = {
+  gpus: z.int().min(0).optional(),
+  /** Beside os and arch, which are tags too: what its owner calls it, and the runtimes that tasks find on it. */
+  tags: z.array(machineTag).max(MAX_MACHINE_TAGS).optional(),
+  /** The least level of jobs of its own account; of the others' it is strict. */
+  ownSandbox: sandboxLevel.optional(),
+  /** Accounts whose strict jobs get the network if they ask for it. */
+  network: z.array(accountId).max(256).optional(),
+};
+
+/** What is left of a machine beside what the leases in its worker's hands were promised: only what fits in is claimed. */
+export const free = z.lazy(() =>
+  z.strictObject({
+    cpus: z.int().min(0),
+    gpus: z.int().min(0),
+    memoryBytes: z.int().min(0),
+    diskBytes: z.int().min(0),
+  }),
+);
+export type Free = z.infer<typeof free>;
+
 /** What a machine is, as measured at start. Registering again under the same id replaces it. */
 export const registerRequest = z.lazy(() =>
   z.strictObject({
@@ -54,6 +78,7 @@ export const registerRequest = z.lazy(() =>
     memoryBytes: z.int().min(0),
     diskBytes: z.int().min(0).optional(),
     takes: takes.optional(),
+    ...offer,
     ...measured,
   }),
 );
@@ -141,7 +166,7 @@ export const availableAnswer = z.lazy(() =>
 
 /** What this worker was last told of being drained; when that is no longer so, it is news. */
 const draining = z.boolean().optional();
-const wanted = { worker: workerId, leases: z.int().min(0).max(MAX_LEASES_PER_REQUEST) };
+const wanted = { worker: workerId, leases: z.int().min(0).max(MAX_LEASES_PER_REQUEST), free: free.optional() };
 
 /** Up to `leases` leases from the queues of this worker, or exactly the named job's; `holdMs` asks for a longer first span. */
 export const claimRequest = z.lazy(() =>
@@ -223,6 +248,7 @@ export const finishRequest = z.lazy(() =>
     items: z.array(finishItem).min(1).max(MAX_LEASES_PER_REQUEST),
     /** Claim this many leases in the same call. */
     leases: z.int().min(0).max(MAX_LEASES_PER_REQUEST).default(0),
+    free: free.optional(),
   }),
 );
 

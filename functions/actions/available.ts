@@ -14,18 +14,17 @@ export async function available(
   const queue = ownQueue(who.account);
   if (!isQueueInScope(who, queue)) return { items: [] };
   const counts = new Map<string, number>();
-  for (const name of await world.store.listClasses(queue)) {
-    for await (const key of claimableIn(world, { queue, class: name })) {
-      if (!counts.has(key.job) && counts.size === limit) break;
-      const open = (await loadSlice(world.store, key))?.slice.open ?? [];
-      const count = open.reduce((sum, range) => sum + (range.notBefore === undefined ? sizeOf(range) : 0), 0);
-      if (count > 0) counts.set(key.job, (counts.get(key.job) ?? 0) + count);
-    }
+  const classes = await world.store.listClasses(queue);
+  for await (const key of claimableIn(world, { queue, classes })) {
+    if (!counts.has(key.job) && counts.size === limit) break;
+    const open = (await loadSlice(world.store, key))?.slice.open ?? [];
+    const count = open.reduce((sum, range) => sum + (range.notBefore === undefined ? sizeOf(range) : 0), 0);
+    if (count > 0) counts.set(key.job, (counts.get(key.job) ?? 0) + count);
   }
   return { items: [...counts].map(([id, count]) => ({ id, count })) };
 }
 
-async function* claimableIn({ store }: World, place: { queue: string; class: string }): AsyncGenerator<SliceKey> {
+async function* claimableIn({ store }: World, place: { queue: string; classes: string[] }): AsyncGenerator<SliceKey> {
   let cursor: string | undefined;
   do {
     const page = await store.findClaimable(place, { limit: 100, ...(cursor !== undefined && { cursor }) });

@@ -2,6 +2,8 @@ import type { Principal, Quotas } from "../../contract/account.ts";
 import type { Deps } from "../deps.ts";
 import type { TokenRecord } from "../domain/records.ts";
 import { type Builds, createBuilds } from "./builds.ts";
+import { type Classes, createClasses } from "./classes.ts";
+import { createFleet, type Fleet } from "./fleet.ts";
 import { createGuesses, type Guesses } from "./guesses.ts";
 import { createSightings, type Sightings } from "./sightings.ts";
 import { createSpecs, type Specs } from "./spec.ts";
@@ -21,6 +23,8 @@ export type World = Deps & {
   /** Quotas of accounts, likewise. */
   quotas: Map<string, { quotas: Quotas; readAt: number }>;
   builds: Builds;
+  classes: Classes;
+  fleet: Fleet;
   /** Wrong enrolment codes that came lately. */
   guesses: Guesses;
 };
@@ -35,6 +39,8 @@ export const createWorld = (deps: Deps): World => ({
   tokens: new Map(),
   quotas: new Map(),
   builds: createBuilds(deps.store),
+  classes: createClasses(deps.store, deps.clock),
+  fleet: createFleet(deps.store, deps.clock),
   guesses: createGuesses(),
 });
 

@@ -1,8 +1,10 @@
-import { misfits } from "../domain/match.ts";
+import { PINS, pinOf } from "../domain/demand.ts";
+import { fits } from "../domain/match.ts";
 import type { WorkerRecord } from "../domain/records.ts";
 import { sliceId } from "../store/keys.ts";
-import type { SliceKey } from "../store/port.ts";
+import type { Claimable, SliceKey } from "../store/port.ts";
 import type { World } from "./call.ts";
+import type { Room } from "./room.ts";
 
 /** Slices read at once, and at most for one claim: past so many that were taken or avoided the worker comes back later. */
 const LEAST_PAGE = 8;
@@ -14,42 +16,49 @@ export const nameOf = ({ job, number }: SliceKey): string => (number === undefin
 export type Search = { tried: Set<string>; stale: boolean };
 
 /**
- * Slices that a worker may claim, soonest first within each class of each queue. Those that another claim of this process is at work on
- * come last. A window that many claimers read is tried in random order, and read again when it was too old: else all would want the same
+ * Slices that a worker may claim, soonest first within each queue, whatever their class. Those that another claim of this process is at work
+ * on come last. A window that many claimers read is tried in random order, and read again when it was too old: else all would want the same
  * one, and after it the next.
  */
 export async function* candidates(
   world: World,
-  { worker, queues, search }: { worker: WorkerRecord; queues: readonly string[]; search: Search },
+  { worker, queues, room, search }: { worker: WorkerRecord; queues: readonly string[]; room: Room; search: Search },
   wanted: number,
-): AsyncGenerator<SliceKey> {
+): AsyncGenerator<Claimable> {
   const { store, busy, random } = world;
   const limit = Math.max(LEAST_PAGE, store.claimWindow, wanted);
   const isFree = (key: SliceKey) => !busy.has(nameOf(key));
   for (const queue of queues) {
-    for (const name of await store.listClasses(queue)) {
-      if (misfits(name, worker).length > 0) continue;
-      let cursor: string | undefined;
-      for (let page = 0; page < MOST_PAGES; page += 1) {
-        const found = await store.findClaimable(
-          { queue, class: name },
-          { limit, ...(cursor !== undefined && { cursor }) },
-        );
-        const keys = shuffled(found.items, Math.min(store.claimWindow, found.items.length), random);
-        const fresh = keys.filter((key) => !search.tried.has(nameOf(key)));
-        search.stale = false;
-        const isOld = () => search.stale && store.claimWindow > 1;
-        for (const key of [...fresh.filter(isFree), ...fresh.filter((key) => !isFree(key))]) {
-          search.tried.add(nameOf(key));
-          yield key;
+    let classes = await classesFor(store, queue, worker);
+    let cursor: string | undefined;
+    for (let pages = 0; pages < MOST_PAGES && classes.length > 0; ) {
+      const before = classes;
+      const found = await store.findClaimable({ queue, classes }, { limit, ...(cursor !== undefined && { cursor }) });
+      const items = shuffled(found.items, Math.min(store.claimWindow, found.items.length), random);
+      const fresh = items.filter((item) => !search.tried.has(nameOf(item)));
+      search.stale = false;
+      const isOld = () => search.stale && store.claimWindow > 1;
+      for (const item of [...fresh.filter(isFree), ...fresh.filter((key) => !isFree(key))]) {
+        // What comes later in the class finds no room either.
+        if (!room.admits(item.class, item.order)) classes = classes.filter((name) => name !== item.class);
+        else {
+          search.tried.add(nameOf(item));
+          yield item;
           if (isOld()) break;
         }
-        if (isOld()) continue;
-        cursor = found.next;
-        if (cursor === undefined) break;
       }
+      if (classes === before) pages += 1;
+      if (isOld()) continue;
+      cursor = found.next;
+      if (cursor === undefined) break;
     }
   }
+}
+
+/** The classes of a queue that hold work for this worker, if it had all of its room. */
+async function classesFor(store: World["store"], queue: string, worker: WorkerRecord): Promise<readonly string[]> {
+  const listed = await store.listClasses(queue);
+  return listed.map((name) => (name === PINS ? pinOf(worker.id) : name)).filter((name) => fits(name, worker));
 }
 
 /** The first `window` items in random order, then the rest. */

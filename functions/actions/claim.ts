@@ -4,8 +4,9 @@ import { MAX_LEASE_TASKS } from "../../contract/limits.ts";
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
 import type { Lease } from "../../contract/worker.ts";
 import type { CommandOf } from "../domain/commands.ts";
+import { isOpenTo } from "../domain/demand.ts";
 import { tasksElsewhere } from "../domain/job.ts";
-import { misfits } from "../domain/match.ts";
+import { fits, misfits } from "../domain/match.ts";
 import type { WorkerRecord } from "../domain/records.ts";
 import { statusOf } from "../domain/status.ts";
 import type { SliceKey } from "../store/port.ts";
@@ -17,6 +18,7 @@ import { newLeaseId } from "./lease-id.ts";
 import { toLeases } from "./lease-view.ts";
 import { runningRoom } from "./metering.ts";
 import { ownQueue, queuesOf, takesJobsOf } from "./queue.ts";
+import { createRoom, type Room, type Share } from "./room.ts";
 import { isDraining } from "./sightings.ts";
 import { slicesOf } from "./view.ts";
 import { lookUntil } from "./waiting.ts";
@@ -32,7 +34,7 @@ const POLLING_MS = { least: 1000, most: 60_000 };
 const LONG_ANSWER_BYTES = 512 * 1024;
 const MOST_AT_ONCE = 4;
 
-type Want = { leases: number; holdMs?: number | undefined; scopes: Scopes | undefined };
+type Want = { leases: number; holdMs?: number | undefined; scopes: Scopes | undefined; room: Room };
 
 /** Claims tasks for a worker of the asker's account: of the job it names, or of the first in its queues. */
 export async function claim(call: Call, request: ParsedRequestOf<"claim">): Promise<AnswerOf<"claim">> {
@@ -42,7 +44,7 @@ export async function claim(call: Call, request: ParsedRequestOf<"claim">): Prom
   const asker = { id: request.worker, account: who.account };
   const worker = await world.sightings.see({ ...asker, draining: told }, now);
   if (request.job !== undefined) {
-    const want = { ...request, job: request.job, scopes: who.scopes };
+    const want = { ...request, job: request.job, scopes: who.scopes, room: createRoom(request.free) };
     return { leases: await claimNamed(world, worker, want), retryAfterMs: 0 };
   }
   if (isDraining(worker) && request.holding === 0 && worker.drainedAt === undefined) await noteDrained(world, worker);
@@ -50,7 +52,8 @@ export async function claim(call: Call, request: ParsedRequestOf<"claim">): Prom
   const { value, enough } = await lookUntil(call, { topics, waitMs: request.wait }, async () => {
     const draining = isDraining(await world.sightings.see(asker, world.clock()));
     const isNews = told !== undefined && told !== draining;
-    const leases = draining ? [] : await claimNext(world, worker, { ...request, scopes: who.scopes });
+    const want = { ...request, scopes: who.scopes, room: createRoom(request.free) };
+    const leases = draining ? [] : await claimNext(world, worker, want);
     const enough = isNews || leases.length > 0 || (request.leases === 0 && !draining);
     return { value: { leases, draining }, enough };
   });
@@ -84,7 +87,7 @@ export async function claimNext(world: World, worker: WorkerRecord, want: Want):
     group = [];
   };
   const queues = await queuesWithRoom(world, worker, want);
-  for await (const key of candidates(world, { worker, queues, search }, want.leases)) {
+  for await (const key of candidates(world, { worker, queues, room: want.room, search }, want.leases)) {
     group.push(key);
     // As many slices at once as leases are missing: their commits share one sync.
     if (group.length === Math.min(missing(), MOST_AT_ONCE)) await take();
@@ -113,7 +116,12 @@ async function claimNamed(world: World, worker: WorkerRecord, want: Want & { job
     throw new RendtError("not_released", `job ${job.id} is not released yet: its inputs are not all there`);
   }
   if (!takesJobsOf(worker, job.owner)) throw new RendtError("not_available", unwanted(worker.id, job.owner));
-  const unfit = [...misfits(job.class, worker), ...(isDraining(worker) ? ["it is draining"] : [])];
+  const demand = job.demand ?? job.class;
+  const unfit = [
+    ...misfits(demand, worker, job.owner),
+    ...(isOpenTo(job.class, worker.id) ? [] : ["it is for another worker"]),
+    ...(isDraining(worker) ? ["it is draining"] : []),
+  ];
   if (unfit.length > 0)
     throw new RendtError("not_available", `worker ${worker.id} can't take job ${job.id}: ${unfit.join("; ")}`);
   const numbers = job.slices === 1 ? [undefined] : Array.from({ length: job.slices }, (_, number) => number);
@@ -145,18 +153,27 @@ async function claimFrom(
 ): Promise<Lease[]> {
   const name = nameOf(key);
   const leases = Array.from({ length: want.leases }, () => newLeaseId(key, world.random));
+  let share: Share | undefined;
   const { slots, alone } = world.sightings.sharers(worker, world.clock());
   world.busy.add(name);
   try {
     const header = key.number === undefined ? undefined : (await world.store.get("job", [key.job]))[0];
     const most = header && (await world.specs.mostItems(header));
     const taskMs = world.pace.get(key.job);
-    const applied = await applyToSlice<"claim">(world, key, async ({ slice: { owner } }) => {
+    const applied = await applyToSlice<"claim">(world, key, async ({ slice }) => {
+      const { owner, order } = slice;
       if (!takesJobsOf(worker, owner)) throw new RendtError("not_available", unwanted(worker.id, owner));
+      const demand = slice.demand ?? slice.class;
+      const bounds = await boundsOf(world, owner, { leases, most });
+      share?.keep(0);
+      const isFit = isOpenTo(slice.class, worker.id) && fits(demand, worker, owner);
+      if (!isFit || !want.room.admits(demand, order))
+        throw new RendtError("not_available", `worker ${worker.id} has no room for job ${slice.job}`);
+      const ids = bounds.leases ?? leases;
+      share = want.room.promise(demand, ids.length);
       return {
         kind: "claim",
         worker: worker.id,
-        leases,
         sharers: slots,
         alone,
         ...(header && { elsewhere: tasksElsewhere(header) }),
@@ -164,13 +181,16 @@ async function claimFrom(
         ...(most !== undefined && { most }),
         ...(want.holdMs !== undefined && { holdMs: want.holdMs }),
         ...(want.job !== undefined && { named: true }),
-        ...(await boundsOf(world, owner, { leases, most })),
+        ...bounds,
+        leases: ids.slice(0, share.count),
       };
     });
+    share?.keep(applied?.answer.leases.length ?? 0);
     const job = applied?.job ?? header;
     if (want.search && !applied?.answer.avoided && !applied?.answer.leases.length) want.search.stale = true;
     return applied && job ? await toLeases(world, { slice: applied.slice, job }, applied.answer.leases) : [];
   } catch (error) {
+    share?.keep(0);
     // Somebody else was faster: the next one, then.
     if (error instanceof RendtError && PASSED_BY.has(error.code)) return [];
     throw error;

@@ -4,19 +4,20 @@ import type { JobSpec } from "../../contract/job.ts";
 import { INLINE_RECORD_BYTES, INPUTS_KEEP_MS, MAX_FREE_GRANTS } from "../../contract/limits.ts";
 import { type BlobRef, blobsOf } from "../../contract/manifest.ts";
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
+import { ANY, demandOf } from "../domain/demand.ts";
 import { createJob } from "../domain/job.ts";
 import { layoutOf } from "../domain/layout.ts";
-import { classOf } from "../domain/match.ts";
 import { sliceOf } from "../domain/only-slice.ts";
 import type { Job } from "../domain/records.ts";
 import { statusOf } from "../domain/status.ts";
 import { announce, putJob } from "./apply.ts";
 import { mapAtMost } from "./at-most.ts";
 import type { Call, World } from "./call.ts";
+import { pinned } from "./classes.ts";
 import { base32, newId } from "./ids.ts";
 import { findMissing, grantInput } from "./inputs.ts";
 import { commitMetered, meter, meterCreation, meteredBy } from "./metering.ts";
-import { queueOf } from "./queue.ts";
+import { PUBLIC, queueOf } from "./queue.ts";
 import { quotasOf } from "./quotas.ts";
 import { toRefusal } from "./refusal.ts";
 import { releaseHeader } from "./release.ts";
@@ -24,6 +25,7 @@ import { finishRelease } from "./resume.ts";
 import { assertInScope } from "./scopes.ts";
 import { seal } from "./sealed-secrets.ts";
 import { planSpec } from "./spec.ts";
+import { warningFor } from "./unfit.ts";
 
 type Wanted = ParsedRequestOf<"create">["jobs"][number];
 type Created = AnswerOf<"create">["items"][number];
@@ -56,6 +58,7 @@ async function createOne({ world, who }: Call, wanted: Wanted): Promise<Created>
   const spec = withArray(wanted.spec);
   const queue = queueOf(owner, spec);
   assertInScope(who, { queue, priority: spec.priority });
+  const place = await placeOf(world, { owner, queue, spec });
   const count = spec.array?.count ?? 1;
   const limit = spec.array?.limit;
   const sealed = spec.secrets && seal(spec.secrets, { job: id, secret: world.secret, random: world.random });
@@ -72,7 +75,7 @@ async function createOne({ world, who }: Call, wanted: Wanted): Promise<Created>
       count,
       ...(limit !== undefined && { limit }),
       queue,
-      class: classOf(spec),
+      ...place,
       order: now,
       keepMs: spec.keepMs,
       ...(wanted.watch && { watch: true }),
@@ -93,7 +96,20 @@ async function createOne({ world, who }: Call, wanted: Wanted): Promise<Created>
 
   announce(world, undefined, sliceOf(job), job);
   if (job.phase === "releasing") job = await finishRelease(world, job);
-  return answer(world, job, { missing, existing: false });
+  const warning = place.class === ANY ? undefined : await warningFor(world, job);
+  return { ...(await answer(world, job, { missing, existing: false })), ...(warning && { warning }) };
+}
+
+/** The class that a job waits in. */
+async function placeOf(
+  { classes, fleet }: World,
+  { owner, queue, spec }: { owner: string; queue: string; spec: JobSpec },
+): Promise<Pick<Job, "class" | "demand">> {
+  const demand = demandOf(spec, queue === PUBLIC);
+  if (spec.worker === undefined) return classes.place(queue, demand);
+  if (queue === PUBLIC)
+    throw new RendtError("bad_request", "a job of queue public can't choose its worker: leave out 'worker' or 'queue'");
+  return pinned(await fleet.find(owner, spec.worker), demand);
 }
 
 const inputBytes = ({ inputs }: JobSpec): number =>

@@ -1,25 +1,28 @@
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
-import { misfits } from "../domain/match.ts";
+import { isPin, PINS } from "../domain/demand.ts";
 import type { Job, Slice, WorkerRecord } from "../domain/records.ts";
 import type { Call, World } from "./call.ts";
 import { ownJob } from "./own-job.ts";
-import { queuesOf, takesJobsOf } from "./queue.ts";
 import { quotasOf } from "./quotas.ts";
 import { isDraining } from "./sightings.ts";
+import { unfit } from "./unfit.ts";
 import { slicesOf, viewJob } from "./view.ts";
 
 /** A worker that was not heard of for so long is taken for switched off. */
 const SILENT_MS = 6 * 60_000;
 const MOST_WORKERS = 200;
+/** Slices that are looked at before the position of a job is only said to be behind them. */
+const MOST_AHEAD = 1000;
 
 /** Why a job waits: what is true of itself, and for each worker of the account what does not fit. */
 export async function explain({ world, who }: Call, { id }: ParsedRequestOf<"explain">): Promise<AnswerOf<"explain">> {
   const job = await ownJob(world, who, id);
   const now = world.clock();
-  const [view, slices, found] = await Promise.all([
+  const [view, slices, found, ahead] = await Promise.all([
     viewJob(world, job),
     slicesOf(world, job),
     world.store.list("worker", who.account, { limit: MOST_WORKERS }),
+    aheadOf(world, job),
   ]);
   const workers = found.items.map((worker) => {
     const reasons = against(worker, { job, slices, now });
@@ -32,7 +35,17 @@ export async function explain({ world, who }: Call, { id }: ParsedRequestOf<"exp
   else if (isWaiting && !workers.some(({ fits }) => fits)) reasons.push("no worker of the account can take it now");
   const runs = view.status === "executing" || view.status === "delivering";
   if (runs) reasons.push(...(await aboutRoom(world, job)));
-  return { job: view, reasons, workers };
+  return { job: view, reasons, ...(ahead !== undefined && { ahead }), workers };
+}
+
+/** Jobs before this one in its queue; undefined when nothing of it can be claimed now. */
+async function aheadOf({ store }: World, { id, queue, class: place }: Job): Promise<number | undefined> {
+  const listed = (await store.listClasses(queue)).filter((name) => name !== PINS);
+  const classes = isPin(place) ? [...listed, place] : listed;
+  const { items, next } = await store.findClaimable({ queue, classes }, { limit: MOST_AHEAD });
+  const at = items.findIndex(({ job }) => job === id);
+  if (at < 0 && next === undefined) return undefined;
+  return at < 0 ? MOST_AHEAD : new Set(items.slice(0, at).map(({ job }) => job)).size;
 }
 
 /** Outputs that do not fit into the account's quota wait at their worker. */
@@ -47,14 +60,7 @@ function against(
   worker: WorkerRecord,
   { job, slices, now }: { job: Job; slices: readonly Slice[]; now: number },
 ): string[] {
-  const reasons: string[] = [];
-  if (!queuesOf(worker).includes(job.queue)) {
-    const isLeftOut = queuesOf({ ...worker, takes: undefined }).includes(job.queue);
-    const why = isLeftOut ? "its owner takes no jobs of it" : `its sandbox level is ${worker.sandbox}`;
-    reasons.push(`does not read queue ${job.queue}: ${why}`);
-  }
-  if (!takesJobsOf(worker, job.owner)) reasons.push(`its owner takes no jobs of account ${job.owner}`);
-  reasons.push(...misfits(job.class, worker));
+  const reasons = unfit(worker, job);
   if (isDraining(worker)) reasons.push(`is draining: it takes nothing new until \`rendt worker resume ${worker.id}\``);
   const silent = now - worker.lastSeenAt;
   if (silent > SILENT_MS) reasons.push(`was not heard of for ${Math.round(silent / 60_000)} minutes`);

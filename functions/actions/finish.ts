@@ -18,6 +18,7 @@ import { readLeaseId } from "./lease-id.ts";
 import { indexAt } from "./positions.ts";
 import { toRefusal } from "./refusal.ts";
 import { blobsOfResult } from "./results.ts";
+import { createRoom } from "./room.ts";
 import { isDraining } from "./sightings.ts";
 
 type Answered = AnswerOf<"finish">["items"][number];
@@ -34,13 +35,14 @@ export async function finish(call: Call, request: ParsedRequestOf<"finish">): Pr
   const { world, who } = call;
   const worker = await world.sightings.see({ id: request.worker, account: who.account }, world.clock());
   const wanted = call.mayClaim && !isDraining(worker) ? request.leases : 0;
+  const room = createRoom(request.free);
   // Both at once, so that their commits share a sync.
   const [items, early] = await Promise.all([
     mapAtMost(MAX_UNDER_WAY, request.items, (item) => finishItem(world, worker, item)),
-    claimNext(world, worker, { leases: wanted, scopes: who.scopes }),
+    claimNext(world, worker, { leases: wanted, scopes: who.scopes, room }),
   ]);
   // What was just finished may have made room in a slice that holds its most leases.
-  const late = await claimNext(world, worker, { leases: wanted - early.length, scopes: who.scopes });
+  const late = await claimNext(world, worker, { leases: wanted - early.length, scopes: who.scopes, room });
   const leases: Lease[] = [...early, ...late];
   return { items, leases, retryAfterMs: leases.length > 0 || wanted === 0 ? 0 : restMs(world, 0) };
 }

@@ -4,7 +4,7 @@ import type { JobSpec } from "../../contract/job.ts";
 import type { WorkerRecord } from "../domain/records.ts";
 
 /** Offers to strangers; read by workers that can hold them in a strict sandbox. */
-const PUBLIC = "public";
+export const PUBLIC = "public";
 
 /** Work that nobody else may offer to this account's machines: a queue is a grant of trust (design.md §4). */
 export const ownQueue = (account: string): string => `@${account}`;

@@ -35,6 +35,7 @@ export async function register(
     return committed === "conflict" ? "conflict" : { value: undefined };
   });
   world.sightings.forget(request.id);
+  world.fleet.forget();
   const gatherMs = world.doorbell.holds ? undefined : GATHER_MS;
   return {
     id: request.id,

@@ -32,6 +32,7 @@ export async function removeWorker(
     return committed === "conflict" ? "conflict" : { value: undefined };
   });
   world.sightings.forget(id);
+  world.fleet.forget();
   return { id };
 }
 

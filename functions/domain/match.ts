@@ -1,46 +1,159 @@
-import type { JobSpec } from "../../contract/job.ts";
+import { readTag } from "../../contract/tags.ts";
+import type { Free } from "../../contract/worker.ts";
+import { type Demand, readDemand, SIZES, type Size } from "./demand.ts";
 import type { WorkerRecord } from "./records.ts";
 
-/** The class of jobs that ask for nothing. */
-const ANY = "any";
+/** What of a worker decides whether a job can run there. */
+export type Machine = Pick<
+  WorkerRecord,
+  "sandbox" | "ownSandbox" | "network" | "cpus" | "gpus" | "memoryBytes" | "diskBytes" | "os" | "arch" | "tags"
+>;
+
 const MIB = 1024 * 1024;
 
-/** The exact requirement of a job in one form, so that jobs that ask for the same share a class: `strict,cpus=2,memory=512` (sizes in MiB). */
-export function classOf({ sandbox, limits }: Pick<JobSpec, "sandbox" | "limits">): string {
-  const words = [
-    ...(sandbox === "strict" ? ["strict"] : []),
-    ...(limits?.cpus === undefined ? [] : [`cpus=${limits.cpus}`]),
-    ...(limits?.memoryBytes === undefined ? [] : [`memory=${Math.ceil(limits.memoryBytes / MIB)}`]),
-    ...(limits?.diskBytes === undefined ? [] : [`disk=${Math.ceil(limits.diskBytes / MIB)}`]),
-  ];
-  return words.join(",") || ANY;
+type Check = {
+  fails(demand: Demand, worker: Machine, owner?: string): boolean;
+  tell(demand: Demand, worker: Machine): string[];
+};
+
+/** A word that is not known here fits nobody. */
+const CHECKS: readonly Check[] = [
+  {
+    fails: ({ strict }, { sandbox }) => strict && sandbox !== "strict",
+    tell: (_, { sandbox }) => [`sandbox strict asked, ${sandbox} there`],
+  },
+  { fails: isCutOff, tell: () => ["network asked at level strict: its owner does not give it to this account"] },
+  { fails: hidesGpus, tell: () => ["gpus asked at level strict, which hides them"] },
+  {
+    fails: (demand, worker) => SIZES.some((size) => isTooSmall(size, demand, worker)),
+    tell: (demand, worker) =>
+      SIZES.filter((size) => isTooSmall(size, demand, worker)).map((size) => tooSmall(size, demand, worker)),
+  },
+  {
+    fails: ({ tags }, worker) => tags.some((tag) => !hasTag(worker, tag)),
+    tell: ({ tags }, worker) => tags.filter((tag) => !hasTag(worker, tag)).map((tag) => withoutTag(tag, worker)),
+  },
+  {
+    fails: ({ unknown }) => unknown.length > 0,
+    tell: ({ unknown }) => unknown.map((word) => `the requirement ${word} is not known to this server`),
+  },
+];
+
+/** Whether a worker can take a demand when it runs nothing else. `owner`: whose job it is; left out while that is still to be seen. */
+export function fits(text: string, worker: Machine, owner?: string): boolean {
+  const demand = readDemand(text);
+  return !CHECKS.some(({ fails }) => fails(demand, worker, owner));
 }
 
-type Machine = Pick<WorkerRecord, "sandbox" | "cpus" | "memoryBytes" | "diskBytes">;
-
-/** Why a worker can't take jobs of a class, in plain words; empty when it can. A word that is not known here fits nobody. */
-export function misfits(name: string, worker: Machine): string[] {
-  if (name === ANY) return [];
-  return name.split(",").flatMap((word) => {
-    const [what = "", value = ""] = word.split("=");
-    const wanted = Number(value);
-    switch (what) {
-      case "strict":
-        return worker.sandbox === "strict" ? [] : [`its sandbox level is ${worker.sandbox}, the job asks for strict`];
-      case "cpus":
-        return worker.cpus >= wanted ? [] : [`it has ${worker.cpus} cpus, the job asks for ${wanted}`];
-      case "memory":
-        return tooSmall("memory", worker.memoryBytes, wanted);
-      case "disk":
-        // Workers that don't tell how much room they have look for themselves.
-        return worker.diskBytes === undefined ? [] : tooSmall("disk", worker.diskBytes, wanted);
-      default:
-        return [`the requirement ${word} is not known to this server`];
-    }
-  });
+/** Why it can't, in plain words; empty when it can. */
+export function misfits(text: string, worker: Machine, owner?: string): string[] {
+  const demand = readDemand(text);
+  return CHECKS.filter(({ fails }) => fails(demand, worker, owner)).flatMap(({ tell }) => tell(demand, worker));
 }
 
-function tooSmall(what: string, bytes: number, wantedMib: number): string[] {
-  const mib = Math.floor(bytes / MIB);
-  return mib >= wantedMib ? [] : [`it offers ${mib} MiB of ${what}, the job asks for ${wantedMib} MiB`];
+function isCutOff({ network, strict }: Demand, worker: Machine, owner?: string): boolean {
+  if (!network || !(strict || worker.ownSandbox === "strict")) return false;
+  const trusted = worker.network ?? [];
+  return owner === undefined ? trusted.length === 0 : !trusted.includes(owner);
+}
+
+/** Strict sandboxes have no devices. */
+function hidesGpus({ strict, sizes }: Demand, { ownSandbox }: Machine): boolean {
+  return sizes.gpus > 0 && (strict || ownSandbox === "strict");
+}
+
+function isTooSmall(size: Size, { sizes }: Demand, worker: Machine): boolean {
+  const there = offered(size, worker);
+  return there !== undefined && there < sizes[size];
+}
+
+/** In the units of a demand. Workers that don't tell how much room they have look for themselves. */
+function offered(size: Size, { cpus, gpus = 0, memoryBytes, diskBytes }: Machine): number | undefined {
+  if (size === "cpus") return cpus;
+  if (size === "gpus") return gpus;
+  const bytes = size === "memory" ? memoryBytes : diskBytes;
+  return bytes === undefined ? undefined : Math.floor(bytes / MIB);
+}
+
+function tooSmall(size: Size, { sizes }: Demand, worker: Machine): string {
+  return `${size} ${say(size, sizes[size])} asked, ${say(size, offered(size, worker) ?? 0)} there`;
+}
+
+/** `512 MiB`, `7.6 GiB`; what is there is never told as more than it is. */
+function say(size: Size, value: number): string {
+  if (size === "cpus" || size === "gpus") return String(value);
+  return value < 1024 ? `${value} MiB` : `${Math.floor((value / 1024) * 10) / 10} GiB`;
+}
+
+const versions = new WeakMap<object, ReadonlyMap<string, string>>();
+
+/** Versions of what a machine has by name; empty for what has none. */
+function tagsOf({ os, arch, tags = [] }: Machine): ReadonlyMap<string, string> {
+  const known = versions.get(tags);
+  if (known) return known;
+  const pairs = tags.map(readTag).map(({ name, version = "" }): [string, string] => [name, version]);
+  const all = new Map([[os, ""], [arch, ""], ...pairs]);
+  versions.set(tags, all);
+  return all;
+}
+
+function hasTag(worker: Machine, text: string): boolean {
+  const { name, relation, version = "" } = readTag(text);
+  const there = tagsOf(worker).get(name);
+  if (there === undefined || relation === undefined) return there !== undefined;
+  return there !== "" && (relation === "=" ? isOfLine(there, version) : compare(there, version) >= 0);
+}
+
+function withoutTag(text: string, worker: Machine): string {
+  const { name } = readTag(text);
+  const there = tagsOf(worker).get(name);
+  const what = there === undefined ? "not" : there === "" ? `${name} without a version` : `${name} ${there}`;
+  return `tag ${text} asked, ${what} there`;
+}
+
+const isOfLine = (version: string, line: string): boolean => version === line || version.startsWith(`${line}.`);
+
+/** Part by part, numbers as numbers: versions of all sorts of programs, not only semantic ones. */
+function compare(a: string, b: string): number {
+  const [left, right] = [a, b].map((text) => text.split(/[._-]/));
+  for (let at = 0; at < (right?.length ?? 0); at += 1) {
+    const [one, other] = [left?.[at] ?? "0", right?.[at] ?? "0"];
+    if (one === other) continue;
+    const [x, y] = [Number(one), Number(other)];
+    if (Number.isNaN(x) || Number.isNaN(y)) return one < other ? -1 : 1;
+    if (x !== y) return x - y;
+  }
+  return 0;
+}
+
+/** Sizes in which more is asked for than is left. */
+export function shortOf(text: string, free: Free): Size[] {
+  const { sizes } = readDemand(text);
+  return SIZES.filter((size) => sizes[size] > left(size, free));
+}
+
+function left(size: Size, { cpus, gpus, memoryBytes, diskBytes }: Free): number {
+  if (size === "cpus") return cpus;
+  if (size === "gpus") return gpus;
+  return Math.floor((size === "memory" ? memoryBytes : diskBytes) / MIB);
+}
+
+/** What is left beside so many more tasks of this demand; with a negative count: without them again. */
+export function without({ cpus, gpus, memoryBytes, diskBytes }: Free, text: string, count: number): Free {
+  const { sizes } = readDemand(text);
+  return {
+    cpus: cpus - count * sizes.cpus,
+    gpus: gpus - count * sizes.gpus,
+    memoryBytes: memoryBytes - count * sizes.memory * MIB,
+    diskBytes: diskBytes - count * sizes.disk * MIB,
+  };
+}
+
+/** How many tasks of this demand fit into what is left, at most `most`. */
+export function countThatFits(text: string, free: Free, most: number): number {
+  const { sizes } = readDemand(text);
+  return SIZES.reduce(
+    (least, size) => (sizes[size] === 0 ? least : Math.min(least, Math.floor(left(size, free) / sizes[size]))),
+    most,
+  );
 }

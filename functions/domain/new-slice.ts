@@ -24,7 +24,7 @@ export function termsOf(spec: JobSpec): Terms {
 
 /** Slice `number` of a released job; the same whenever it is made, so that a release can be resumed anywhere. */
 export function newSlice(job: Job, number: number, { delayMs, expiresMs, ...terms }: Terms, now: number): Slice {
-  const { id, owner, queue, class: requirement, order, round } = job;
+  const { id, owner, queue, class: requirement, demand, order, round } = job;
   const releasedAt = job.times.releasedAt ?? now;
   const span = spanOf(job, number);
   const range: OpenRange = { ...span, tries: 0, crashes: 0, ...(delayMs && { notBefore: releasedAt + delayMs }) };
@@ -36,6 +36,7 @@ export function newSlice(job: Job, number: number, { delayMs, expiresMs, ...term
       owner,
       queue,
       class: requirement,
+      ...(demand !== undefined && { demand }),
       order,
       round,
       version: 1,

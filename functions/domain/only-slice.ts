@@ -7,7 +7,7 @@ const USUAL = { cap: layoutOf(1).cap, crashLimit: DEFAULT_CRASH_LIMIT, maxTries:
 /** The slice that the header of a single job carries, once it is released; of other jobs undefined. */
 export function sliceOf(job: Job): Slice | undefined {
   if (!job.only) return undefined;
-  const { id, owner, queue, class: requirement, order, round, version, count, times, wakeAt } = job;
+  const { id, owner, queue, class: requirement, demand, order, round, version, count, times, wakeAt } = job;
   return {
     v: 1,
     job: id,
@@ -15,6 +15,7 @@ export function sliceOf(job: Job): Slice | undefined {
     owner,
     queue,
     class: requirement,
+    ...(demand !== undefined && { demand }),
     order,
     round,
     version,

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { quotas, role, scopes } from "../../contract/account.ts";
 import { buildOffer } from "../../contract/build.ts";
-import { measured, takes } from "../../contract/worker.ts";
+import { measured, offer, takes } from "../../contract/worker.ts";
 
 /**
  * The records that the store keeps, as lifecycle.md defines them. Positions, not indexes: a task's position p counts from 0, its
@@ -90,6 +90,8 @@ export const slice = z.lazy(() =>
     owner: z.string(),
     queue: z.string(),
     class: z.string(),
+    /** The exact requirement, where the class says less: of pinned tasks, and of classes that are rounded. */
+    demand: z.string().optional(),
     /** Sort key in its queue: virtual time in ms less the head start; smaller is sooner. */
     order: z.int(),
     round: z.int(),
@@ -145,6 +147,7 @@ export const onlySlice = z.lazy(() =>
       owner: true,
       queue: true,
       class: true,
+      demand: true,
       order: true,
       round: true,
       version: true,
@@ -191,6 +194,7 @@ export const job = z.lazy(() =>
     slices: z.int(),
     queue: z.string(),
     class: z.string(),
+    demand: z.string().optional(),
     order: z.int(),
     keepMs: z.int(),
     watch: z.boolean().optional(),
@@ -243,6 +247,7 @@ export const worker = z.lazy(() =>
     memoryBytes: z.int(),
     diskBytes: z.int().optional(),
     takes: takes.optional(),
+    ...offer,
     ...measured,
     registeredAt: ms,
     lastSeenAt: ms,

@@ -1,4 +1,5 @@
 import { type DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
+import { PINS } from "../domain/demand.ts";
 import type { Kind, RecordOf } from "../domain/records.ts";
 import { nameDocument } from "./document.ts";
 import { createAccounts } from "./dynamo-account.ts";
@@ -22,7 +23,7 @@ import { getItems, readIndex, removeAll } from "./dynamo-read.ts";
 import { persist } from "./dynamo-send.ts";
 import { INDEX_BY_DUE, INDEX_BY_OWNER, INDEX_BY_QUEUE, readSortKey, sortable } from "./keys.ts";
 import { readCursor, toPage } from "./page.ts";
-import { readDuePlace, readQueuePlace } from "./places.ts";
+import { familyOf, mergeClasses, readDuePlace, readQueuePlace } from "./places.ts";
 import type { Store } from "./port.ts";
 import { planWrites, readRecord } from "./record.ts";
 
@@ -52,6 +53,8 @@ export function createDynamoStore(setup: { client: DynamoDBClient; table: string
 
   const listClasses = (queue: string): Promise<string[]> =>
     directory.list(classesOf(queue), async (name) => {
+      // Whose pins there are it does not say.
+      if (name === PINS) return true;
       const partitions = [queuePartition({ queue, class: name })];
       return (await readIndex(reach, { index: INDEX_BY_QUEUE, partitions, limit: 1 })).length > 0;
     });
@@ -65,7 +68,9 @@ export function createDynamoStore(setup: { client: DynamoDBClient; table: string
       const notes = plan.writes.flatMap(({ kind, expect, put }) => {
         const { queue, owner } = put?.places ?? {};
         return [
-          ...(queue ? [directory.note(QUEUES, queue.queue), directory.note(classesOf(queue.queue), queue.class)] : []),
+          ...(queue
+            ? [directory.note(QUEUES, queue.queue), directory.note(classesOf(queue.queue), familyOf(queue.class))]
+            : []),
           ...(owner && expect === "absent" ? [directory.note(holdersOf(kind), owner.account)] : []),
         ];
       });
@@ -102,14 +107,20 @@ export function createDynamoStore(setup: { client: DynamoDBClient; table: string
       return { items: records, ...next };
     },
 
-    async findClaimable(place, { limit, cursor }) {
-      const sorts = await readIndex(reach, {
-        index: INDEX_BY_QUEUE,
-        partitions: [queuePartition(place)],
-        above: readCursor(cursor),
-        limit: limit + 1,
-      });
-      return toPage(sorts, limit, itself, readQueuePlace);
+    async findClaimable({ queue, classes }, { limit, cursor }) {
+      const above = readCursor(cursor);
+      const noted = (name: string) => ({ directory: classesOf(queue), entry: familyOf(name) });
+      const began = clock();
+      const awake = classes.filter((name) => !directory.isQuiet(noted(name), name));
+      const found = await Promise.all(
+        awake.map(async (name) => {
+          const partitions = [queuePartition({ queue, class: name })];
+          const sorts = await readIndex(reach, { index: INDEX_BY_QUEUE, partitions, above, limit: limit + 1 });
+          if (sorts.length === 0 && above === undefined) directory.sawEmpty(noted(name), name, began);
+          return sorts.map((sort) => ({ sort, class: name }));
+        }),
+      );
+      return toPage(mergeClasses(found), limit, ({ sort }) => sort, readQueuePlace);
     },
     listQueues: () => directory.list(QUEUES, async (queue) => (await listClasses(queue)).length > 0),
     listClasses,

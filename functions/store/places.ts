@@ -1,6 +1,7 @@
+import { isPin, PINS } from "../domain/demand.ts";
 import { type IndexPlaces, jobPlaces, slicePlaces } from "../domain/index-places.ts";
 import { readSortKey, sliceId, sortKey } from "./keys.ts";
-import type { DueKey, Put, SliceKey } from "./port.ts";
+import type { Claimable, DueKey, Put } from "./port.ts";
 
 /**
  * Where a record stands in the three sparse indexes, as both adapters store it. Each `sort` orders its index, ends in the
@@ -43,11 +44,21 @@ export function placesOf({ kind, put }: Put): Places {
 }
 
 /** What a place in a queue says: the slice, and whether it stands in its job's record or in one of its own. */
-export function readQueuePlace(sort: string): SliceKey {
-  const { text } = readSortKey(sort);
+export function readQueuePlace({ sort, class: name }: QueueEntry): Claimable {
+  const { value: order, text } = readSortKey(sort);
   const dot = text.indexOf(".");
-  return dot < 0 ? { job: text } : { job: text.slice(0, dot), number: Number(text.slice(dot + 1)) };
+  const place = { class: name, order };
+  return dot < 0 ? { job: text, ...place } : { job: text.slice(0, dot), number: Number(text.slice(dot + 1)), ...place };
 }
+
+export type QueueEntry = { sort: string; class: string };
+
+/** The entries of several classes in one row. */
+export const mergeClasses = (entries: readonly (readonly QueueEntry[])[]): QueueEntry[] =>
+  entries.flat().sort((a, b) => (a.sort < b.sort ? -1 : 1));
+
+/** As which a class is listed: those of single workers together. */
+export const familyOf = (name: string): string => (isPin(name) ? PINS : name);
 
 export function readDuePlace(sort: string): DueKey {
   const { value, text } = readSortKey(sort);

@@ -16,6 +16,9 @@ export type Change = Put | Removal | Count;
 /** Where a slice waits: in its job's record when `number` is undefined (job of one slice), else in a record of its own. */
 export type SliceKey = { job: string; number?: number };
 
+/** A slice that waits, with the class that it waits in and its order there. */
+export type Claimable = SliceKey & { class: string; order: number };
+
 /** A record with a timer. */
 export type DueKey = { kind: "job" | "slice" | "tombstone" | "code"; id: string; wakeAt: number };
 
@@ -56,14 +59,20 @@ export type Store = {
     page: { limit: number; cursor?: string },
   ): Promise<Page<RecordOf<K>>>;
 
-  /** Slices that are claimable now, the soonest `order` first. May lag behind and may name slices that are no longer claimable. */
+  /**
+   * Slices of these classes of a queue that are claimable now, the soonest `order` first whatever its class. May lag behind and may name
+   * slices that are no longer claimable.
+   */
   findClaimable(
-    place: { queue: string; class: string },
+    place: { queue: string; classes: readonly string[] },
     page: { limit: number; cursor?: string },
-  ): Promise<Page<SliceKey>>;
+  ): Promise<Page<Claimable>>;
   /** Queues that have waiting work; may name some that have none any more. */
   listQueues(): Promise<string[]>;
-  /** Classes that have waiting work in a queue; may name some that have none any more. */
+  /**
+   * Classes that have waiting work in a queue; may name some that have none any more. All that begin with `@`, of which there may be one
+   * for each worker, are told as one: `@`.
+   */
   listClasses(queue: string): Promise<string[]>;
 
   /** Jobs and slices (keys as in SliceKey), and tombstones, whose `wakeAt` is at or before `now`, nearest first. */

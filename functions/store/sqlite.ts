@@ -5,7 +5,7 @@ import { assertChunk, chunksFrom, takeChunks } from "./chunk.ts";
 import { nameDocument } from "./document.ts";
 import { sortable } from "./keys.ts";
 import { readCursor, toPage } from "./page.ts";
-import { readDuePlace, readQueuePlace } from "./places.ts";
+import { familyOf, mergeClasses, readDuePlace, readQueuePlace } from "./places.ts";
 import type { Store } from "./port.ts";
 import { overQuota, planWrites, readRecord, type Write } from "./record.ts";
 import { writeBackup } from "./sqlite-backup.ts";
@@ -91,25 +91,31 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
         return toPage(found, page.limit, (row) => row.sort, itemOf);
       }),
 
-    findClaimable: (place, { limit, cursor }) =>
+    findClaimable: ({ queue, classes }, { limit, cursor }) =>
       read(() => {
-        const found = rows.claimable.all([place.queue, place.class, readCursor(cursor) ?? "", limit + 1]);
-        return toPage(found, limit, sortOf, (row) => readQueuePlace(row.sort));
+        const above = readCursor(cursor) ?? "";
+        const found = classes.map((name) =>
+          rows.claimable.all([queue, name, above, limit + 1]).map(({ sort }) => ({ sort, class: name })),
+        );
+        return toPage(mergeClasses(found), limit, sortOf, readQueuePlace);
       }),
-    // One step per queue or class: DISTINCT would walk every slice that waits.
     listQueues: () =>
       read(() => {
         const queues: string[] = [];
         for (let at = rows.nextQueue.get([""]); at; at = rows.nextQueue.get([at.queue])) queues.push(at.queue);
         return queues;
       }),
+    // One step per class, and one for those of single workers: DISTINCT would walk every slice that waits.
     listClasses: (queue) =>
       read(() => {
         const classes: string[] = [];
-        for (let at = rows.nextClass.get([queue, ""]); at; at = rows.nextClass.get([queue, at.class])) {
-          classes.push(at.class);
+        for (let after = ""; ; ) {
+          const found = rows.nextClass.get([queue, after]);
+          if (!found) return classes;
+          const family = familyOf(found.class);
+          classes.push(family);
+          after = family === found.class ? family : `${family}~`;
         }
-        return classes;
       }),
     findDue: (now, { limit, cursor }) =>
       read(() => {

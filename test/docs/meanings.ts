@@ -27,6 +27,7 @@ export const MEANINGS: Record<ErrorCode, string> = {
   no_such_operation: "there is nothing at this path",
   method_not_allowed: "the path exists, with another method",
   id_taken: "another request was made under this id or key",
+  no_worker_fits: "a warning, not a refusal: the job was taken, but no worker known now can ever run it",
   inputs_missing: "the job can't be released: some inputs are not uploaded",
   inputs_gone: "the job can't be run again: its inputs were removed",
   not_released: "the job can't be claimed: its inputs are not all there",

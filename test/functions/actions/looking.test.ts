@@ -286,7 +286,7 @@ describe("explain", () => {
     expect(byId[WORKER]).toMatchObject({
       name: "near",
       fits: false,
-      reasons: [expect.stringContaining("queue public")],
+      reasons: ["sandbox strict asked, none there"],
     });
     expect(byId[OTHER_WORKER]).toMatchObject({ fits: false, reasons: ["was not heard of for 60 minutes"] });
     const other = await world.as("other", "submitter");
@@ -300,12 +300,12 @@ describe("explain", () => {
     const shutIn = await createJob(world.submitter, { ...TRUE, sandbox: "strict" });
     const large = await createJob(world.submitter, { ...TRUE, limits: { memoryBytes: 2 * 1024 ** 3 } });
     const why = async (id: string) => (await world.submitter.explain({ id })).workers[0]?.reasons;
-    expect(await why(shutIn)).toEqual(["its sandbox level is none, the job asks for strict"]);
-    expect(await why(large)).toEqual(["it offers 1024 MiB of memory, the job asks for 2048 MiB"]);
+    expect(await why(shutIn)).toEqual(["sandbox strict asked, none there"]);
+    expect(await why(large)).toEqual(["memory 2 GiB asked, 1 GiB there"]);
     expect((await world.worker.claim({ worker: WORKER, leases: 2 })).leases).toEqual([]);
     await expect(world.worker.claim({ worker: WORKER, leases: 1, job: shutIn })).rejects.toMatchObject({
       code: "not_available",
-      message: expect.stringContaining("the job asks for strict"),
+      message: expect.stringContaining("sandbox strict asked"),
     });
     await world.worker.register({ ...machine(), sandbox: "strict" });
     const { leases } = await world.worker.claim({ worker: WORKER, leases: 2 });

@@ -1,40 +1,118 @@
 import { describe, expect, it } from "vitest";
-import { classOf, misfits } from "../../../functions/domain/match.ts";
+import { countThatFits, fits, type Machine, misfits, shortOf, without } from "../../../functions/domain/match.ts";
 
 const MIB = 1024 * 1024;
-const machine = { sandbox: "none", cpus: 2, memoryBytes: 1024 * MIB, diskBytes: 1024 * MIB } as const;
-
-describe("the class of a job", () => {
-  it("is the same for all that ask for nothing", () => {
-    expect(classOf({})).toBe("any");
-    // What no machine lacks is no requirement.
-    expect(classOf({ sandbox: "none", limits: { processes: 100, outputBytes: 5 } })).toBe("any");
-  });
-
-  it("names exactly what is asked for", () => {
-    expect(classOf({ sandbox: "strict", limits: { diskBytes: 1, cpus: 2, memoryBytes: 512 * MIB } })).toBe(
-      "strict,cpus=2,memory=512,disk=1",
-    );
-  });
-});
+const GIB = 1024 * MIB;
+const box: Machine = {
+  sandbox: "none",
+  cpus: 2,
+  memoryBytes: GIB,
+  diskBytes: GIB,
+  os: "linux",
+  arch: "x64",
+  tags: ["python3=3.11.2", "docker", "ffmpeg=6.0", "rack-3"],
+};
 
 describe("a worker", () => {
   it("fits what asks for nothing, and for what it has", () => {
-    expect(misfits("any", machine)).toEqual([]);
-    expect(misfits("cpus=2,memory=1024,disk=1024", machine)).toEqual([]);
-    expect(misfits("strict", { ...machine, sandbox: "strict" })).toEqual([]);
+    for (const demand of ["any", "cpus=2,memory=1024,disk=1024", "+linux,+x64", "+rack-3", "@w00000000000a"]) {
+      expect(misfits(demand, box)).toEqual([]);
+      expect(fits(demand, box)).toBe(true);
+    }
+    expect(fits("strict", { ...box, sandbox: "strict" })).toBe(true);
   });
 
-  it("is told everything that it lacks", () => {
-    expect(misfits("strict,cpus=3,memory=1025,disk=2048", machine)).toEqual([
-      "its sandbox level is none, the job asks for strict",
-      "it has 2 cpus, the job asks for 3",
-      "it offers 1024 MiB of memory, the job asks for 1025 MiB",
-      "it offers 1024 MiB of disk, the job asks for 2048 MiB",
-    ]);
+  it("is told everything that it lacks, with what is there", () => {
+    expect(misfits("strict,cpus=3,gpus=1,memory=16384,disk=2048,+darwin", { ...box, memoryBytes: 7.68 * GIB })).toEqual(
+      [
+        "sandbox strict asked, none there",
+        "gpus asked at level strict, which hides them",
+        "cpus 3 asked, 2 there",
+        "gpus 1 asked, 0 there",
+        "memory 16 GiB asked, 7.6 GiB there",
+        "disk 2 GiB asked, 1 GiB there",
+        "tag darwin asked, not there",
+      ],
+    );
+  });
+
+  it("that does not tell its disk looks for itself", () => {
+    const { diskBytes: _, ...silent } = box;
+    expect(fits("disk=999999", silent)).toBe(true);
   });
 
   it("does not fit a requirement that this server does not know", () => {
-    expect(misfits("gpus=1", machine)).toEqual(["the requirement gpus=1 is not known to this server"]);
+    expect(misfits("fpga=1", box)).toEqual(["the requirement fpga=1 is not known to this server"]);
+    expect(fits("fpga=1", box)).toBe(false);
+  });
+
+  it.each([
+    ["python3", true],
+    ["python3=3", true],
+    ["python3=3.11", true],
+    ["python3=3.11.2", true],
+    ["python3=3.1", false],
+    ["python3=3.11.20", false],
+    ["python3>=3.11", true],
+    ["python3>=3.9", true],
+    ["python3>=3.11.10", false],
+    ["python3>=4", false],
+    ["docker", true],
+    ["docker>=1", false],
+    ["ffmpeg>=6.0.0", true],
+    ["node", false],
+  ])("with python3 3.11.2, ffmpeg 6.0 and docker is asked for %s: %s", (tag, expected) => {
+    expect(fits(`+${tag}`, box)).toBe(expected);
+  });
+
+  it("names the version that it has", () => {
+    expect(misfits("+python3>=3.12,+docker>=20", box)).toEqual([
+      "tag python3>=3.12 asked, python3 3.11.2 there",
+      "tag docker>=20 asked, docker without a version there",
+    ]);
+  });
+
+  it("gives the network to strict jobs of the accounts that its owner trusts, and to all that run open", () => {
+    const strict = { ...box, sandbox: "strict" as const };
+    expect(fits("network", box, "ann")).toBe(true);
+    expect(fits("strict,network", strict, "ann")).toBe(false);
+    expect(fits("strict,network", { ...strict, network: ["ann"] }, "ann")).toBe(true);
+    expect(misfits("strict,network", { ...strict, network: ["ann"] }, "bob")).toEqual([
+      "network asked at level strict: its owner does not give it to this account",
+    ]);
+    // Whose job it is shows only later.
+    expect(fits("strict,network", { ...strict, network: ["ann"] })).toBe(true);
+    expect(fits("network", { ...strict, ownSandbox: "strict" }, "ann")).toBe(false);
+  });
+
+  it("gives its gpus to open jobs only", () => {
+    expect(fits("gpus=2", { ...box, gpus: 2 })).toBe(true);
+    expect(fits("gpus=3", { ...box, gpus: 2 })).toBe(false);
+    expect(fits("strict,gpus=1", { ...box, sandbox: "strict", gpus: 2 })).toBe(false);
+    expect(fits("gpus=1", { ...box, sandbox: "strict", ownSandbox: "strict", gpus: 2 })).toBe(false);
+  });
+});
+
+describe("what is left of a worker", () => {
+  const free = { cpus: 4, gpus: 0, memoryBytes: 8 * GIB, diskBytes: 100 * GIB };
+
+  it("shrinks by what is promised, and grows when it comes back", () => {
+    const less = without(free, "cpus=1,memory=5120", 1);
+    expect(less).toEqual({ cpus: 3, gpus: 0, memoryBytes: 3 * GIB, diskBytes: 100 * GIB });
+    expect(without(less, "cpus=1,memory=5120", -1)).toEqual(free);
+  });
+
+  it("tells what there is too little of", () => {
+    expect(shortOf("memory=8192,cpus=4", free)).toEqual([]);
+    expect(shortOf("memory=8193,cpus=5,gpus=1", free)).toEqual(["cpus", "gpus", "memory"]);
+    expect(shortOf("any", { cpus: 0, gpus: 0, memoryBytes: 0, diskBytes: 0 })).toEqual([]);
+  });
+
+  it("holds so many tasks as fit together", () => {
+    expect(countThatFits("memory=5120", free, 4)).toBe(1);
+    expect(countThatFits("memory=2048", free, 9)).toBe(4);
+    expect(countThatFits("memory=2048,cpus=3", free, 9)).toBe(1);
+    expect(countThatFits("any", free, 9)).toBe(9);
+    expect(countThatFits("memory=9000", free, 9)).toBe(0);
   });
 });

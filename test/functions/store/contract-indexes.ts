@@ -4,7 +4,7 @@ import type { Cases } from "./cases.ts";
 import { walkPages } from "./contract-lists.ts";
 import { aJob, aLiveJob, aSlice, aTombstone, newJob, newSlice, nextJob, nextSlice } from "./records.ts";
 
-const place = { queue: "q", class: "c" };
+const place = { queue: "q", classes: ["c"] };
 const lease = {
   from: 0,
   upTo: 1,
@@ -42,7 +42,10 @@ export const indexCases: Cases = {
     await store.commit([newJob(aLiveJob("j1", { order: 1 }))]);
     await store.commit([newSlice(aSlice("j2", { order: 2, number: 12 }))]);
     expect(await store.findClaimable(place, { limit: 5 })).toEqual({
-      items: [{ job: "j1" }, { job: "j2", number: 12 }],
+      items: [
+        { job: "j1", class: "c", order: 1 },
+        { job: "j2", number: 12, class: "c", order: 2 },
+      ],
     });
   },
 
@@ -51,9 +54,22 @@ export const indexCases: Cases = {
     await store.commit([newSlice(aSlice("j2", { queue: "q2" }))]);
     await store.commit([newSlice(aSlice("j3", { class: "c2" }))]);
     expect(await claimable(store)).toEqual(["j1"]);
-    expect(await claimable(store, { queue: "q2", class: "c" })).toEqual(["j2"]);
-    expect(await claimable(store, { queue: "q", class: "c2" })).toEqual(["j3"]);
-    expect(await claimable(store, { queue: "q2", class: "c2" })).toEqual([]);
+    expect(await claimable(store, { queue: "q2", classes: ["c"] })).toEqual(["j2"]);
+    expect(await claimable(store, { queue: "q", classes: ["c2"] })).toEqual(["j3"]);
+    expect(await claimable(store, { queue: "q2", classes: ["c2"] })).toEqual([]);
+  },
+
+  "several classes come as one row, by pages too": async (store) => {
+    const jobs = Array.from({ length: 9 }, (_, at) => ({ id: `j${at}`, order: at * 10, class: `c${at % 3}` }));
+    for (const { id, ...more } of jobs.toReversed()) await store.commit([newSlice(aSlice(id, more))]);
+    const both = { queue: "q", classes: ["c2", "none", "c0"] };
+    for (const limit of [1, 2, 4, 6, 7]) {
+      const found = await walkPages((page) => store.findClaimable(both, page), limit);
+      expect(found.map(({ job, class: name, order }) => ({ id: job, order, class: name }))).toEqual(
+        jobs.filter((job) => job.class !== "c1"),
+      );
+    }
+    expect(await store.findClaimable({ queue: "q", classes: [] }, { limit: 5 })).toEqual({ items: [] });
   },
 
   "only what can be claimed is in the queue": async (store) => {
@@ -81,7 +97,7 @@ export const indexCases: Cases = {
     expect(await claimable(store)).toEqual(["j2", "j1"]);
     await store.commit([nextSlice({ ...slice, version: 2 }, { class: "c2" })]);
     expect(await claimable(store)).toEqual(["j2"]);
-    expect(await claimable(store, { queue: "q", class: "c2" })).toEqual(["j1"]);
+    expect(await claimable(store, { queue: "q", classes: ["c2"] })).toEqual(["j1"]);
   },
 
   "the classes of a queue that have waiting work are all named": async (store) => {
@@ -91,7 +107,15 @@ export const indexCases: Cases = {
     }
     await store.commit([newSlice(aSlice("j8", { queue: "q2", class: "c9" }))]);
     await store.commit([newSlice(aSlice("j9", { class: "c8", status: "finished", open: [] }))]);
-    expect((await store.listClasses("q")).toSorted()).toEqual(["@w1", "c", "c2", "Ünï#1"]);
+    expect((await store.listClasses("q")).toSorted()).toEqual(["@", "c", "c2", "Ünï#1"]);
+  },
+
+  "classes of single workers are named as one": async (store) => {
+    for (const [n, name] of ["@w1", "@w2", "any", "@w3", "~any"].entries()) {
+      await store.commit([newSlice(aSlice(`j${n}`, { class: name }))]);
+    }
+    expect((await store.listClasses("q")).toSorted()).toEqual(["@", "any", "~any"]);
+    expect(await claimable(store, { queue: "q", classes: ["@w2"] })).toEqual(["j1"]);
   },
 
   "the queues that have waiting work are all named": async (store) => {
@@ -150,7 +174,7 @@ export const indexCases: Cases = {
       "conflict",
     );
     expect(await claimable(store)).toEqual(["j1"]);
-    expect(await claimable(store, { queue: "q", class: "c2" })).toEqual([]);
+    expect(await claimable(store, { queue: "q", classes: ["c2"] })).toEqual([]);
     expect(await due(store, 9)).toEqual([]);
   },
 };

@@ -120,7 +120,7 @@ export const listCases: Cases = {
     const refused = expect.objectContaining({ name: RendtError.name, code: "bad_request" });
     for (const cursor of ["", "x", "💥", Buffer.from("0000000000000001#\u0000").toString("base64url")]) {
       await expect(store.list("job", "ann", { limit: 2, cursor })).rejects.toEqual(refused);
-      await expect(store.findClaimable({ queue: "q", class: "c" }, { limit: 2, cursor })).rejects.toEqual(refused);
+      await expect(store.findClaimable({ queue: "q", classes: ["c"] }, { limit: 2, cursor })).rejects.toEqual(refused);
       await expect(store.findDue(1, { limit: 2, cursor })).rejects.toEqual(refused);
     }
   },

@@ -132,7 +132,7 @@ export const recordCases: Cases = {
     }
     expect(await versions(store, ["j1", "j2"])).toEqual([1, undefined]);
     expect(await store.get("slice", ["j2.0"])).toEqual([undefined]);
-    expect(await store.findClaimable({ queue: "q", class: "c" }, { limit: 10 })).toEqual({ items: [] });
+    expect(await store.findClaimable({ queue: "q", classes: ["c"] }, { limit: 10 })).toEqual({ items: [] });
   },
 
   "a hundred changes are made together": async (store) => {

@@ -159,7 +159,7 @@ describe("what a call costs in requests", () => {
   });
 
   it("a claim's search is one", async () => {
-    const search = () => store.findClaimable({ queue: "q", class: "c" }, { limit: store.claimWindow });
+    const search = () => store.findClaimable({ queue: "q", classes: ["c"] }, { limit: store.claimWindow });
     expect(await during(search)).toEqual(["Query"]);
   });
 });

@@ -135,7 +135,7 @@ describe("a request costs", () => {
 
   it("a unit for a record that is missing, and half of one for an empty page of an index", async () => {
     expect(await bill(() => store.get("job", ["j404"]))).toEqual({ reads: 1, writes: 0 });
-    expect(await bill(() => store.findClaimable({ queue: "q", class: "none" }, { limit: 5 }))).toEqual({
+    expect(await bill(() => store.findClaimable({ queue: "q", classes: ["none"] }, { limit: 5 }))).toEqual({
       reads: 0.5,
       writes: 0,
     });

@@ -37,7 +37,7 @@ export async function useEverything(store: Store, { transactions }: { transactio
     { job: "j1", hash },
     { job: "j1", hash: "0" },
   ]);
-  await store.findClaimable({ queue: "q", class: "c" }, { limit: 5 });
+  await store.findClaimable({ queue: "q", classes: ["c"] }, { limit: 5 });
   await store.listQueues();
   await store.listClasses("q");
   await store.listClasses("empty");

@@ -26,7 +26,7 @@ describe("a backup of the embedded store", () => {
     const backup = createSqliteStore({ file: join(dir, "backup.db") });
     expect((await backup.get("job", ["j1", "j2"])).map((job) => job?.id)).toEqual(["j1", undefined]);
     expect(await backup.getDocuments([{ job: "j1", hash }])).toEqual(["{}"]);
-    expect((await backup.findClaimable({ queue: "q", class: "c" }, { limit: 5 })).items).toEqual([{ job: "j1" }]);
+    expect((await backup.findClaimable({ queue: "q", classes: ["c"] }, { limit: 5 })).items).toMatchObject([{ job: "j1" }]);
     expect(await backup.commit([newJob(aJob("j3"))])).toBe("ok");
     await backup.close();
   });
