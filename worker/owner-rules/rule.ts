@@ -35,4 +35,3 @@ export type Rule = {
 export type RuleOf<Terms> = (terms: Terms, sources: Sources) => Rule;
 
 export const SECOND = 1000;
-export const MINUTE = 60 * SECOND;
