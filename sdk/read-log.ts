@@ -120,8 +120,14 @@ async function* readEnd(
 async function* readRest(server: Server, wanted: LogWanted, at: Place): AsyncGenerator<LogFrame> {
   if (at.complete || at.try === undefined) return;
   const { id, index, signal } = wanted;
-  const answer = await server.client.logs({ id, index, try: at.try, after: at.after }, { signal });
-  if (answer.lease === at.lease) yield* readEnd(server, wanted, { at, answer });
+  const answer = await server.client
+    .logs({ id, index, try: at.try, after: at.after }, { signal })
+    .catch((error: unknown) => {
+      // A try that was cancelled, or whose worker vanished, left nothing.
+      if (error instanceof RendtError && error.code === "not_found") return undefined;
+      throw error;
+    });
+  if (answer && answer.lease === at.lease) yield* readEnd(server, wanted, { at, answer });
 }
 
 type Whole = { id: string; index: number; log: LogRef; grant?: Grant | undefined; signal?: AbortSignal | undefined };
