@@ -47,30 +47,32 @@ export async function keepHouseRules(setting: Setting): Promise<HouseRules> {
   const { path, sources, slots, notice } = setting;
   const { clock } = sources;
   let { file } = setting;
-  let stamp = stampOf(path);
   let problem: string | undefined;
-  let steward = hire();
-  let timer: NodeJS.Timeout | undefined;
   let told = FREE;
+  let stamp = stampOf(path);
   let readAt = clock.steady();
-  // Nobody is told of looks that a start or a new file has begun: their outcome is, once all have answered.
-  let settling = true;
-  let closed = false;
+  let timer: NodeJS.Timeout | undefined;
   const floor = createFloor({
     steady: clock.steady,
     giveBackAfterMs: () => giveBackAfterMs(file.rules),
     changed: setting.paused,
     notice,
   });
+  /** Others that are still at their first look, or were let go, have nothing to say. */
+  let inCharge: Steward | undefined;
+  let steward = await hire();
+  inCharge = steward;
+  floor.allow(steward.runnable());
+  tellOwner();
 
-  function hire(): Steward {
+  async function hire(): Promise<Steward> {
     const rules = createRules(file.rules, sources);
-    const mine: Steward = createSteward({ rules, slots, clock, changed: () => mine === steward && apply() });
-    return mine;
+    const hired: Steward = createSteward({ rules, slots, clock, changed: () => hired === inCharge && apply() });
+    await firstLook(hired);
+    return hired;
   }
 
   function apply(): void {
-    if (closed || settling) return;
     floor.allow(steward.runnable());
     setting.changed();
     tellOwner();
@@ -85,9 +87,9 @@ export async function keepHouseRules(setting: Setting): Promise<HouseRules> {
   async function tick(): Promise<void> {
     floor.tick();
     if (clock.steady() - readAt >= FILE_EVERY_MS) await readAgain();
-    if (closed) return;
+    if (!inCharge) return;
     void steward.look();
-    timer = setTimeout(tick, Math.min(FILE_EVERY_MS, steward.everyMs()));
+    timer = setTimeout(tick, pause());
   }
 
   async function readAgain(): Promise<void> {
@@ -97,16 +99,18 @@ export async function keepHouseRules(setting: Setting): Promise<HouseRules> {
     stamp = now;
     try {
       const next = await readOwnerFile(path, sources, slots);
+      const isOnlyRules = isSame(next.options, file.options);
       const before = takesOf(file.rules);
-      const isOld = JSON.stringify(next.options) === JSON.stringify(file.options);
       file = { options: file.options, rules: next.rules };
       problem = undefined;
-      notice(`${path} is read again${isOld ? "" : "; what stands outside of [rules] holds from the next start on"}`);
-      if (JSON.stringify(takesOf(next.rules)) !== JSON.stringify(before)) setting.takes(takesOf(next.rules));
-      steward = hire();
-      settling = true;
-      await firstLook(steward);
-      settling = false;
+      notice(
+        `${path} is read again${isOnlyRules ? "" : "; what stands outside of [rules] holds from the next start on"}`,
+      );
+      if (!isSame(takesOf(next.rules), before)) setting.takes(takesOf(next.rules));
+      const hired = await hire();
+      if (!inCharge) return;
+      steward = hired;
+      inCharge = hired;
       apply();
     } catch (error) {
       problem = error instanceof Error ? error.message : String(error);
@@ -114,11 +118,8 @@ export async function keepHouseRules(setting: Setting): Promise<HouseRules> {
     }
   }
 
-  await firstLook(steward);
-  settling = false;
-  floor.allow(steward.runnable());
-  tellOwner();
-  timer = setTimeout(tick, Math.min(FILE_EVERY_MS, steward.everyMs()));
+  const pause = () => Math.min(FILE_EVERY_MS, steward.everyMs());
+  timer = setTimeout(tick, pause());
   return {
     allowed: () => steward.allowed(),
     during: floor.during,
@@ -126,7 +127,7 @@ export async function keepHouseRules(setting: Setting): Promise<HouseRules> {
     places: floor.places,
     problem: () => problem,
     close() {
-      closed = true;
+      inCharge = undefined;
       clearTimeout(timer);
     },
   };
@@ -150,8 +151,14 @@ function sayState(steward: Steward, slots: number): string {
   return `${left === 0 ? "work rests" : `${left} of ${slots} slots work`}: ${codes}; \`rendt worker why\` tells more`;
 }
 
-/** What tells that a file was written or replaced; a missing one is an empty one. */
+const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** What tells that a file was written or replaced, or can't be reached any more; a missing one is an empty one. */
 function stampOf(path: string | undefined): string {
-  const stats = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
-  return stats ? `${stats.ino} ${stats.size} ${stats.mtimeMs}` : "";
+  try {
+    const stats = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
+    return stats ? `${stats.ino} ${stats.size} ${stats.mtimeMs}` : "";
+  } catch (error) {
+    return String(error);
+  }
 }

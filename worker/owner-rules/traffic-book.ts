@@ -53,9 +53,13 @@ export function openTrafficBook(path: string, wall: () => number): TrafficBook {
   }
 
   function write(): void {
-    writeFileSync(`${path}.new`, JSON.stringify({ day, bytes }), { mode: 0o600 });
-    renameSync(`${path}.new`, path);
     written = bytes;
+    try {
+      writeFileSync(`${path}.new`, JSON.stringify({ day, bytes }), { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+    } catch {
+      // A full disk is told by those whose work it is to write; the count goes on in memory.
+    }
   }
 
   return {
