@@ -23,7 +23,7 @@ async function openAhead() {
     /** Time passes on the server until something is so. */
     async pass(holds: () => Promise<boolean>): Promise<void> {
       while (!(await holds())) {
-        ahead += 15 * SECOND;
+        ahead += 12 * SECOND;
         await pause(1.1 * SECOND);
       }
     },
@@ -32,12 +32,16 @@ async function openAhead() {
 
 /** Notes each of its starts, and ends when it may. */
 const gated = (shared: string) => ({
-  command: ["sh", "-c", `: > ${shared}/begun-$$; while ! test -e ${shared}/gate; do sleep 0.02; done; echo done`],
+  command: [
+    "sh",
+    "-c",
+    `mktemp ${shared}/begun-XXXXXX >/dev/null; while ! test -e ${shared}/gate; do sleep 0.02; done; echo done`,
+  ],
 });
 const begun = (shared: string) => readdirSync(shared).filter((name) => name.startsWith("begun"));
 const statusOf = async (market: Marketplace, id: string) => (await market.client.show({ id })).job.status;
 
-describe("a worker that stood still for longer than its lease", () => {
+describe("a worker that stood still for longer than its lease", { timeout: 90_000 }, () => {
   it("goes on with its task when nobody took it, and the task has run once", async () => {
     const { market, shared, pass } = await openAhead();
     const { child, notices } = await forkWorker(market);
