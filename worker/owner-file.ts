@@ -51,7 +51,7 @@ export async function readOwnerFile(path: string, sources: Sources, given?: numb
     ...(await missingSensors(raw, sources)),
   ];
   if (!parsed.success || mistakes.length > 0)
-    throw new RendtError("bad_request", `${path} is wrong: ${mistakes.join("; ")}`);
+    throw new RendtError("bad_owner_file", `${path} is wrong: ${mistakes.join("; ")}`);
   const { sandbox, slots, runtimes, limits = {}, rules = {} } = parsed.data;
   return {
     options: {
@@ -90,7 +90,7 @@ function parseToml(path: string): unknown {
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const [reason = ""] = error.message.replace(/^Invalid TOML document: /, "").split("\n");
-    throw new RendtError("bad_request", `${path}, line ${error.line}, column ${error.column}: ${reason}`, {
+    throw new RendtError("bad_owner_file", `${path}, line ${error.line}, column ${error.column}: ${reason}`, {
       cause: error,
     });
   }
