@@ -50,7 +50,7 @@ export const MEANINGS: Record<ErrorCode, string> = {
   port_taken: "another program listens at this address",
   cannot_listen: "the server can't listen at this address",
   folder_refused: "a server can't start on this folder: the message says why",
-  bad_owner_file: "a worker's worker.toml has mistakes, asks for sensors that the machine does not have, or contradicts itself",
+  bad_owner_file: "worker.toml has mistakes, asks for sensors that the machine lacks, or contradicts itself",
   no_worker_here: "no worker of this user runs on this machine, or in the folder that was named",
   plain_http_refused: "tokens would cross a network without encryption",
   unavailable: "the server or its store can't answer now",
