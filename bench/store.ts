@@ -3,7 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Job } from "../functions/domain/records.ts";
-import { createSqliteStore, type SqliteStore } from "../functions/store/sqlite.ts";
+import type { Store } from "../functions/store/port.ts";
+import { createSqliteStore } from "../functions/store/sqlite.ts";
 
 const MAX_RATIO = 1.4;
 const ROUNDS = 5;
@@ -53,7 +54,7 @@ try {
 }
 
 /** New jobs one by one: `inFlight` callers, each waiting for its answer before the next. */
-async function commits(store: SqliteStore, inFlight: number): Promise<{ perSecond: number; p95Ms: number }> {
+async function commits(store: Store, inFlight: number): Promise<{ perSecond: number; p95Ms: number }> {
   const times: number[] = [];
   let next = 0;
   async function caller(): Promise<void> {
@@ -70,7 +71,7 @@ async function commits(store: SqliteStore, inFlight: number): Promise<{ perSecon
   return { perSecond: Math.round(COMMITS / seconds), p95Ms: round(p95) };
 }
 
-async function queued(count: number): Promise<SqliteStore> {
+async function queued(count: number): Promise<Store> {
   const store = createSqliteStore({ file: join(dir, `${count}.db`) });
   for (let from = 0; from < count; from += 100) {
     const ids = Array.from({ length: Math.min(100, count - from) }, (_, n) => shuffled(from + n));
@@ -80,7 +81,7 @@ async function queued(count: number): Promise<SqliteStore> {
 }
 
 /** Find, read, lease; giving the job back is not timed. */
-async function claims(store: SqliteStore): Promise<number[]> {
+async function claims(store: Store): Promise<number[]> {
   const times: number[] = [];
   for (let n = 0; n < CLAIMS_PER_ROUND; n++) {
     const start = performance.now();
@@ -98,13 +99,13 @@ async function claims(store: SqliteStore): Promise<number[]> {
   return times;
 }
 
-async function commit(store: SqliteStore, put: Job): Promise<void> {
+async function commit(store: Store, put: Job): Promise<void> {
   const answer = await store.commit([{ kind: "job", put, expect: put.version - 1 }]);
   if (answer !== "ok") throw new Error(`job ${put.id} was not committed: ${answer}`);
 }
 
 /** With its check of the whole file. */
-async function reopened(store: SqliteStore, file: string): Promise<number> {
+async function reopened(store: Store, file: string): Promise<number> {
   await store.close();
   const start = performance.now();
   await createSqliteStore({ file }).close();

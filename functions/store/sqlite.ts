@@ -8,13 +8,9 @@ import { readCursor, toPage } from "./page.ts";
 import { familyOf, mergeClasses, readDuePlace, readQueuePlace } from "./places.ts";
 import type { Store } from "./port.ts";
 import { overQuota, planWrites, readRecord, type Write } from "./record.ts";
-import { writeBackup } from "./sqlite-backup.ts";
 import { explainFailure, openDatabase } from "./sqlite-open.ts";
 import { prepareRows, prepareRuns } from "./sqlite-statements.ts";
 import { createWriter } from "./sqlite-writer.ts";
-
-/** The embedded store can also write a backup of itself, whole and consistent, while it works. */
-export type SqliteStore = Store & { backupTo(target: string): Promise<void> };
 
 /** Sorts behind every sort key. */
 const LAST = "~";
@@ -24,7 +20,7 @@ const PER_READ = 16;
  * The store of the embedded server: one file, one process, on the main thread (a read takes microseconds, a commit a fraction of a
  * millisecond; `bench/store.ts`). Refuses a file that another server uses, a newer or a damaged one.
  */
-export function createSqliteStore({ file }: { file: string }): SqliteStore {
+export function createSqliteStore({ file }: { file: string }): Store {
   const { db, close } = openDatabase(file);
   const writer = createWriter(db);
   const rows = prepareRows(db);
@@ -157,8 +153,6 @@ export function createSqliteStore({ file }: { file: string }): SqliteStore {
         return takeChunks(from(chunksFrom(after)), after, limitBytes);
       }),
     removeChunks: (stream) => writer.write(() => run.removeChunks([stream])),
-
-    backupTo: (target) => read(() => writeBackup(db, target)),
 
     async close() {
       writer.close();

@@ -3,12 +3,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createSqliteStore, type SqliteStore } from "../../../functions/store/sqlite.ts";
+import type { Store } from "../../../functions/store/port.ts";
+import { createSqliteStore } from "../../../functions/store/sqlite.ts";
 import { aJob, newJob } from "./records.ts";
 
 let dir: string;
 let file: string;
-let store: SqliteStore;
+let store: Store;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "rendt-sqlite-"));
   file = join(dir, "rendt.db");
