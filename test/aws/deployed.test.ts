@@ -7,6 +7,7 @@ import { createClient } from "../../contract/client.ts";
 import { fetchTransport } from "../../contract/fetch-transport.ts";
 import { buildProgram, type Program } from "../cli/program.ts";
 import { send } from "../functions/blobs/subject.ts";
+import { commandsOf } from "./deploy-page.ts";
 import { createDeployer, type Deployer, type Outputs } from "./deployment.ts";
 import { type Recorder, startRecorder } from "./recorder.ts";
 
@@ -36,8 +37,8 @@ describe.skipIf(emulator === undefined)("the stack, deployed", { timeout: 150_00
     const keys = { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION };
     const deployers = { ...keys, AWS_ENDPOINT_URL: emulator ?? "", NODE_EXTRA_CA_CERTS: cert };
     // Only here a program is given cloud credentials: those of the one who deployed.
-    const login = await program.run(["login", "--stack", "rendt"], { env: deployers });
-    expect(login).toMatchObject({ code: 0 });
+    const [login = []] = commandsOf("login");
+    expect(await program.run(login.slice(1), { env: deployers })).toMatchObject({ code: 0 });
     const profile = readFileSync(join(program.dir, "home", "profiles", "default.json"), "utf8");
     ({ tokens } = profiles.parse(JSON.parse(profile)));
     // It waits for the end of this file: only the schedule can start it.
@@ -115,6 +116,24 @@ describe.skipIf(emulator === undefined)("the stack, deployed", { timeout: 150_00
     expect((await finish()).items[0]).toMatchObject({ accepted: [{ from: 0, upTo: 1 }] });
     const { items: ended } = await submitter.get({ ids: [job] });
     expect(ended[0]).toMatchObject({ status: "finished" });
+  });
+
+  it("lets a laptop in by a code, which then works with nothing but what the code brought", async () => {
+    const [create = []] = commandsOf("code");
+    const made = await program.run(create.slice(1), { env: as("admin") });
+    expect(made, made.stderr).toMatchObject({ code: 0 });
+    const given: Record<string, string> = { URL: recorder.apiUrl, CODE: made.stdout.trim() };
+    const env = { RENDT_HOME: program.folder("laptop"), NODE_EXTRA_CA_CERTS: cert };
+    const [enter = [], start = []] = commandsOf("join").map(([, ...words]) => words.map((word) => given[word] ?? word));
+    const joined = await program.run(enter, { env });
+    expect(joined, joined.stderr).toMatchObject({ code: 0 });
+    const id = await submit("--", "true");
+    const laptop = program.start(start, { env });
+    expect(await rendt("wait", id, "--timeout", "60s")).toMatchObject({ code: 0 });
+    laptop.child.kill("SIGTERM");
+    await laptop.ended;
+    const again = await program.run(enter, { env: { ...env, RENDT_HOME: program.folder("second") } });
+    expect(again.stderr).toContain("bad_code");
   });
 
   it("runs jobs on workers whose clocks are an hour off: grants and leases are good by the server's time alone", async () => {
@@ -241,7 +260,9 @@ describe.skipIf(emulator === undefined)("the stack, deployed", { timeout: 150_00
     for (const { from, headers, url, body, answer } of exchanges) {
       const { authorization = "", ...others } = headers;
       if (from !== "api") expect(token.test(authorization)).toBe(false);
-      const rest = [JSON.stringify(others), body, answer, url.includes(PLANTED) ? "" : url].join(" ");
+      // One answer hands a token out: that to a code.
+      const said = url.endsWith("/v1/enroll") ? "" : answer;
+      const rest = [JSON.stringify(others), body, said, url.includes(PLANTED) ? "" : url].join(" ");
       expect(token.exec(rest)?.[0]).toBeUndefined();
     }
 
