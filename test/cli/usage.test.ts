@@ -79,7 +79,6 @@ describe("wrong usage ends with 2 and says what to type", () => {
     [["file", "ls"], /unknown command "file"/],
     [["quote", "--", "true"], /unknown command "quote"/],
     [["stdin", "last"], /unknown command "stdin"/],
-    [["worker", "drain", "x"], /unknown command "worker drain"/],
     [["worker", "join", "http://127.0.0.1:9"], /--code is missing/],
     [["login"], /give the server's URL, or --stack NAME/],
     [["login", "http://127.0.0.1:9", "--stack", "x"], /give the server's URL, or --stack NAME/],

@@ -80,7 +80,12 @@ describe("a token", () => {
   it("tells whose it is, without its secret", async () => {
     const token = await world.token("main", "worker");
     const { text } = await send("/v1/whoami", { token });
-    expect(JSON.parse(text)).toEqual({ account: "main", role: "worker", token: token.split("_")[2] });
+    expect(JSON.parse(text)).toEqual({
+      account: "main",
+      role: "worker",
+      token: token.split("_")[2],
+      createdAt: world.clock(),
+    });
   });
 
   it("is refused once it has expired", async () => {
