@@ -2,6 +2,7 @@ import type { Client } from "../contract/client.ts";
 import { AnsweredError, ERRORS, type ErrorCode, errorBody } from "../contract/errors.ts";
 import type { Grant, GrantRequest, OneGrant } from "../contract/grant.ts";
 import type { BlobRef } from "../contract/manifest.ts";
+import { parseJson } from "../contract/parse-json.ts";
 import type { RetryPolicy } from "../contract/retry.ts";
 import { readText, type StreamedAnswer } from "./exchange.ts";
 import type { NodeHttp } from "./node-http.ts";
@@ -54,8 +55,8 @@ export const resolveGrantUrl = (server: string, url: string): string =>
 
 /** The embedded store answers with our error body, S3 with XML. */
 function readRefusal({ status }: StreamedAnswer, text: string): AnsweredError {
-  const body = text.startsWith("{") ? errorBody.safeParse(JSON.parse(text)) : undefined;
-  if (body?.success) return new AnsweredError({ ...body.data.error, status });
+  const body = errorBody.safeParse(parseJson(text));
+  if (body.success) return new AnsweredError({ ...body.data.error, status });
   const code = codeOfStatus[status] ?? (status >= 500 ? "unavailable" : "internal");
   const reason = /<Code>([^<]*)</.exec(text)?.[1];
   const message = `the object store answered ${status}${reason ? ` ${reason}` : ""}`;

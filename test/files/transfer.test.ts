@@ -191,6 +191,19 @@ describe("an upload", () => {
     expect(await failure(upload(sources, store.transfer("input")))).toMatchObject({ code: "no_such_file" });
   });
 
+  it("gives a refusal that is no whole JSON the code of its status", async () => {
+    const store = await startStore();
+    store.fault = (request, response) => {
+      request.resume();
+      response.writeHead(507, { "content-type": "application/json" }).end('{"error":{"code":"stor');
+      return true;
+    };
+    const folder = temporaryFolder();
+    makeTree(folder, { big: megabytes(1) });
+    const { sources } = await build(folder);
+    expect(await failure(upload(sources, once(store)))).toMatchObject({ code: "storage_full", status: 507 });
+  });
+
   it("ends at once when aborted", async () => {
     const store = await startStore();
     const stop = new AbortController();
