@@ -93,7 +93,7 @@ async function runChild(
   { position, folder, log }: Task,
 ): Promise<RunEnd> {
   const { spec, id } = held.lease;
-  const terms = termsOf(spec, shop.house, shop.sandbox);
+  const terms = termsOf(held.lease, shop.house, shop.sandbox);
   if (typeof terms === "string") return { outcome: "unable", exitCode: 125, reason: terms, durationMs: 0 };
   held.running = position;
   shop.journal.write([{ is: "spawned", lease: id, position, folder: folder.root }]);
@@ -109,6 +109,7 @@ async function runChild(
       folder: shop.sandbox.inside(terms.level, folder),
       tag: `${shop.life}.${tasks}.`,
       house: shop.house,
+      gpuVariable: shop.machine.gpus?.variable,
       cpus: terms.limits.cpus ?? coresPerSlot(shop.sandbox.slots.length),
     }),
     folder,

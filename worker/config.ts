@@ -1,10 +1,12 @@
 import { cpus, hostname } from "node:os";
 import { isAbsolute, resolve } from "node:path";
 import * as z from "zod";
+import { accountId } from "../contract/account.ts";
 import { checkServerUrl } from "../contract/client.ts";
 import { RendtError } from "../contract/errors.ts";
 import { sandboxLevel } from "../contract/job.ts";
-import { MAX_LOG_BYTES, MIN_OPEN_FILES, MIN_PROCESSES } from "../contract/limits.ts";
+import { MAX_LOG_BYTES, MAX_MACHINE_TAGS, MIN_OPEN_FILES, MIN_PROCESSES } from "../contract/limits.ts";
+import { machineTag } from "../contract/tags.ts";
 import type { Network } from "../lan/networks.ts";
 import type { TokenKeeper } from "./own-token.ts";
 import type { Sources } from "./owner-rules/sources.ts";
@@ -16,6 +18,7 @@ const caps = z.strictObject({
   cpus: bytes.optional(),
   memoryBytes: bytes.optional(),
   diskBytes: bytes.optional(),
+  gpus: z.int().min(0).optional(),
   processes: z.int().min(MIN_PROCESSES).optional(),
   openFiles: z.int().min(MIN_OPEN_FILES).optional(),
   fileBytes: bytes.optional(),
@@ -76,6 +79,10 @@ const config = z.strictObject({
   sandbox: sandboxLevel.default("none"),
   /** Folders outside /usr that strict jobs may read, for languages installed there; commands are found in their bin. */
   runtimes: z.array(absolute).default([]),
+  /** What the owner calls this machine, for jobs that ask for it by tag. */
+  tags: z.array(machineTag).max(MAX_MACHINE_TAGS).default([]),
+  /** Accounts whose strict jobs get the network if they ask for it. */
+  network: z.array(accountId).max(256).default([]),
   /** Variables by which the user's own systemd is reached, which makes control groups for strict jobs. */
   bus: z.record(z.string(), z.string()).default({}),
   /** The most that one task may use here. */

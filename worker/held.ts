@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { TaskResult } from "../contract/result.ts";
-import { type FinishItem, type Lease, lease } from "../contract/worker.ts";
+import { type FinishItem, type Free, type Lease, lease } from "../contract/worker.ts";
 import { createMasker, type Masker } from "../files/mask/masker.ts";
 
 /** A lease without what is only good for a moment: what a restarted worker has to know of it. */
@@ -39,6 +39,8 @@ export type Held = {
   readonly items: readonly string[] | undefined;
   readonly grants: Lease["grants"];
   readonly secrets?: Lease["secrets"];
+  /** Names of the GPUs that are its own until it is over. */
+  gpus?: readonly string[] | undefined;
   /** Takes the secrets out of whatever leaves the task, if it has any. */
   readonly masker?: Masker | undefined;
   /** First position that the server has not acknowledged. */
@@ -78,8 +80,10 @@ export function freshFor(askedAt: Asked, goodForMs: number): Freshness {
 export type Asked = Freshness;
 export const asked = (): Asked => ({ monotonic: performance.now(), wall: Date.now() });
 
-/** When leases were asked for, and how many. */
-export type Claim = { askedAt: Asked; count: number };
+/** How many leases a call is to bring, and what they may take of this machine. */
+export type Want = { leases: number; free?: Free };
+/** What was asked for, and when. */
+export type Claim = { askedAt: Asked; want: Want };
 
 export function isFresh({ freshness }: Held): boolean {
   return performance.now() < freshness.monotonic && Date.now() < freshness.wall;

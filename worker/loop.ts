@@ -5,7 +5,8 @@ import { MAX_LEASES_PER_REQUEST, MAX_WAIT_MS } from "../contract/limits.ts";
 import { sleep } from "../contract/retry.ts";
 import type { Lease } from "../contract/worker.ts";
 import { createBackOff } from "./back-off.ts";
-import { asked, type Claim, giveBack, type Held, hold } from "./held.ts";
+import type { Budget } from "./budget.ts";
+import { asked, type Claim, giveBack, type Held, hold, type Want } from "./held.ts";
 import type { Journal } from "./journal.ts";
 import type { Orders } from "./orders.ts";
 import { createPace } from "./pace.ts";
@@ -16,11 +17,11 @@ import type { Slot } from "./sandbox/port.ts";
  * waits for a round trip; one that waits too long is given back.
  */
 export type Loop = {
-  /** How many leases the next finish should bring; they count as asked for from now on. */
-  wanted(): number;
+  /** What the next finish should bring; it counts as asked for from now on. */
+  wanted(): Want;
   accept(leases: readonly Lease[], claim: Claim): void;
-  /** A call that had asked for so many leases failed. */
-  refused(count: number): void;
+  /** A call that had asked for this failed. */
+  refused(want: Want): void;
   /** What the owner of the machine allows has changed, or what was ordered from afar. */
   look(): void;
   /** The server's answer to an open question would be out of date. */
@@ -34,6 +35,7 @@ type Setting = {
   workerId: string;
   slots: readonly Slot[];
   held: Map<string, Held>;
+  budget: Budget;
   journal: Journal;
   /** False when this machine could not do it. */
   run(slot: Slot, held: Held): Promise<boolean>;
@@ -61,7 +63,7 @@ function isFinal(error: unknown): boolean {
 }
 
 export function createLoop(setting: Setting): Loop {
-  const { slots, held: all, draining, orders } = setting;
+  const { slots, held: all, budget, draining, orders } = setting;
   const pace = createPace(slots.length);
   const idle = [...slots].reverse();
   const queue: Held[] = [];
@@ -69,6 +71,8 @@ export function createLoop(setting: Setting): Loop {
   const unwell = createBackOff();
   let wellAt = 0;
   let underWay = 0;
+  /** Something came back into the budget since the open question was asked. */
+  let grown = false;
   let running = 0;
   let claimed = 0;
   let polling: AbortController | undefined;
@@ -80,22 +84,29 @@ export function createLoop(setting: Setting): Loop {
     finish = resolve;
   });
 
-  function wanted(): number {
-    if (draining.aborted || orders.drained || !setting.isAwake() || performance.now() < wellAt) return 0;
+  function wanted(): Want {
+    if (draining.aborted || orders.drained || !setting.isAwake() || performance.now() < wellAt) return { leases: 0 };
     const allowed = setting.allowed();
     const room = allowed === 0 ? 0 : allowed + pace.ahead() - running - queue.length - underWay;
-    const count = Math.max(0, Math.min(room, setting.most - claimed - underWay, MAX_LEASES_PER_REQUEST));
-    underWay += count;
-    return count;
+    const leases = Math.max(0, Math.min(room, setting.most - claimed - underWay, MAX_LEASES_PER_REQUEST));
+    underWay += leases;
+    return leases === 0 ? { leases } : { leases, free: budget.lend() };
   }
 
-  function accept(leases: readonly Lease[], { askedAt, count }: Claim): void {
-    underWay -= count;
+  function answered({ leases, free }: Want): void {
+    underWay -= leases;
+    if (free) budget.repay(free);
+    // The open question was asked with less.
+    if (grown && underWay > 0) polling?.abort();
+  }
+
+  function accept(leases: readonly Lease[], { askedAt, want }: Claim): void {
+    answered(want);
     claimed += leases.length;
     const fresh = leases.map((lease) => hold(lease, askedAt));
     if (fresh.length > 0) {
       for (const held of fresh) all.set(held.lease.id, held);
-      if (isRecorded(fresh)) queue.push(...fresh);
+      if (isRecorded(fresh)) queue.push(...fresh.filter(hasRoom));
       setting.changed();
     }
     dispatch();
@@ -124,6 +135,19 @@ export function createLoop(setting: Setting): Loop {
     }
   }
 
+  /** A server that knows no budgets, or an answer that crossed another, may bring more than there is. */
+  function hasRoom(held: Held): boolean {
+    held.gpus = budget.take(held.lease);
+    if (held.gpus) return true;
+    giveBack(held, "what it asks for is not left on this worker");
+    held.over = true;
+    return false;
+  }
+
+  function leave({ lease }: Held): void {
+    grown = budget.giveBack(lease.id) || grown;
+  }
+
   function dispatch(): void {
     if (draining.aborted) giveBackQueue(0, "this worker stops");
     if (orders.drained && queue.length > 0) giveBackQueue(0, "this worker is drained");
@@ -149,6 +173,7 @@ export function createLoop(setting: Setting): Loop {
       unwell.reset();
       pace.took(performance.now() - began, tasks);
     } else rest();
+    leave(held);
     running -= 1;
     busyAt = performance.now();
     idle.push(slot);
@@ -175,6 +200,7 @@ export function createLoop(setting: Setting): Loop {
       else {
         giveBack(held, reason);
         held.over = true;
+        leave(held);
         if (olderThanMs > 0) pace.waited();
       }
     }
@@ -197,22 +223,23 @@ export function createLoop(setting: Setting): Loop {
           // What happened meanwhile may call for more rest, or for none; and timers fire up to a millisecond early.
           continue;
         }
-        const count = wanted();
+        grown = false;
+        const want = wanted();
         // A drained worker asks for nothing but to hear of its end; while it holds something the heartbeat hears that.
-        if (count === 0 && !(orders.drained && all.size === 0)) break;
+        if (want.leases === 0 && !(orders.drained && all.size === 0)) break;
         const askedAt = asked();
         const idleMs = running > 0 ? 0 : Math.round(performance.now() - busyAt);
         const state = { idleMs, draining: orders.drained, holding: all.size };
-        const claim = { worker: setting.workerId, leases: count, wait: MAX_WAIT_MS, ...state };
+        const claim = { worker: setting.workerId, ...want, wait: MAX_WAIT_MS, ...state };
         try {
           const { leases, retryAfterMs, draining: drained } = await setting.client.claim(claim, { signal });
           backOff.reset();
           // Counted from the question: a server that held it open wants to be asked again at once.
           if (leases.length === 0) restUntil = askedAt.monotonic + retryAfterMs;
-          accept(leases, { askedAt, count });
+          accept(leases, { askedAt, want });
           orders.hear(drained);
         } catch (error) {
-          underWay -= count;
+          answered(want);
           if (signal.aborted) break;
           if (isFinal(error)) return setting.fatal(error);
           await backOff.wait(error, signal);
@@ -232,8 +259,8 @@ export function createLoop(setting: Setting): Loop {
   return {
     wanted,
     accept,
-    refused(count) {
-      underWay -= count;
+    refused(want) {
+      answered(want);
       dispatch();
     },
     askAnew() {

@@ -1,10 +1,10 @@
-import { arch, cpus, platform, totalmem } from "node:os";
 import type { Client } from "../contract/client.ts";
 import type { AnswerOf } from "../contract/operations.ts";
 import { createRetryingClient, isWorthRetry } from "../contract/retry.ts";
 import type { Takes } from "../contract/worker.ts";
 import { runLease } from "./attempt.ts";
 import { createBackOff } from "./back-off.ts";
+import { createBudget } from "./budget.ts";
 import type { WorkerConfig, WorkerOptions } from "./config.ts";
 import { deliver, removeFiles } from "./deliver.ts";
 import { createDeliveries } from "./deliveries.ts";
@@ -14,6 +14,7 @@ import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import type { Held } from "./held.ts";
 import { createInputs } from "./inputs.ts";
 import { createLoop, type Loop } from "./loop.ts";
+import { type Machine, measureMachine, offerOf } from "./machine/machine.ts";
 import { createOrders } from "./orders.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { askOwner, type Owner } from "./owner.ts";
@@ -55,7 +56,8 @@ const TOLD = "it was told to";
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { config, owner } = await askOwner(options);
   keepHeapSmall();
-  const place = await openWorkplace(config);
+  // Both ask programs and wait for them.
+  const [place, machine] = await Promise.all([openWorkplace(config), measureMachine(config)]);
   const draining = new AbortController();
   const cancelling = new AbortController();
   let known: () => void;
@@ -64,7 +66,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     known = resolve;
     unknown = reject;
   });
-  const done = work({ config, owner, place, draining, cancelling, known: () => known() }).catch((error) => {
+  const done = work({ config, owner, place, machine, draining, cancelling, known: () => known() }).catch((error) => {
     unknown(error);
     throw error;
   });
@@ -86,6 +88,7 @@ type Life = {
   config: WorkerConfig;
   owner: Owner;
   place: Workplace;
+  machine: Machine;
   draining: AbortController;
   cancelling: AbortController;
   known: () => void;
@@ -93,7 +96,7 @@ type Life = {
 
 /** Answers why it ended. */
 async function work(life: Life): Promise<string> {
-  const { config, place, draining, cancelling } = life;
+  const { config, place, machine, draining, cancelling } = life;
   const leaving = new AbortController();
   const held = new Map<string, Held>();
   const { http, client, own, close } = openReach(config, () => held.size === 0);
@@ -111,6 +114,7 @@ async function work(life: Life): Promise<string> {
       transfer: { client: createRetryingClient(client), http, url: config.url },
       deliveries: createDeliveries(2 * config.slots + 2),
       house: houseOf(config),
+      machine,
       logCapBytes: config.logCapBytes,
       serverNow: () => Date.now() + clockOffset,
       draining: draining.signal,
@@ -135,7 +139,7 @@ const whyOf = ({ signal }: AbortController): string =>
 /** Tries for ever: a worker may start before its server. Undefined when it was told to stop meanwhile. */
 async function register(
   client: Client,
-  { config, place, draining }: Life,
+  { config, place, machine, draining }: Life,
   takes: Takes | undefined,
 ): Promise<AnswerOf<"register"> | undefined> {
   const backOff = createBackOff();
@@ -148,10 +152,7 @@ async function register(
           name: config.name,
           slots: config.slots,
           version: RENDT_VERSION,
-          os: platform(),
-          arch: arch(),
-          cpus: Math.min(cpus().length, config.caps.cpus ?? Number.POSITIVE_INFINITY),
-          memoryBytes: Math.min(totalmem(), config.caps.memoryBytes ?? Number.POSITIVE_INFINITY),
+          ...offerOf(config, machine),
           ...(await offeredDisk(config, place)),
           ...place.sandbox.measured,
           ...(takes && { takes }),
@@ -186,9 +187,11 @@ type Setting = {
 };
 
 async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
-  const { config, owner, place, draining, cancelling } = life;
+  const { config, owner, place, machine, draining, cancelling } = life;
   const { shop, held, leaving, rest } = setting;
   const { client, workerId, journal, notice } = shop;
+  const roomNow = async () => (await roomAt(place.sandbox.taskRoot)).bytes;
+  const budget = createBudget({ ...machine, gpus: machine.gpus?.ids ?? [], diskBytes: await roomNow(), roomNow });
   let fatal: { error: unknown } | undefined;
   const orders = createOrders((drained) => {
     if (drained) notice("drained from afar: nothing new is taken, what runs goes on to its end");
@@ -262,6 +265,7 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
     workerId,
     slots: place.sandbox.slots,
     held,
+    budget,
     journal,
     run: (slot, lease) => rules.during(slot, lease, (mine) => runLease(whole, mine, lease)),
     changed,

@@ -3,7 +3,7 @@ import { RendtError } from "../contract/errors.ts";
 import { MAX_LEASES_PER_REQUEST } from "../contract/limits.ts";
 import type { FinishItem, Lease } from "../contract/worker.ts";
 import { createBackOff } from "./back-off.ts";
-import { asked, type Claim, type Finished, type Held } from "./held.ts";
+import { asked, type Claim, type Finished, type Held, type Want } from "./held.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
 
 /**
@@ -25,10 +25,10 @@ type Setting = {
   gatherMs?: number | undefined;
   held: Map<string, Held>;
   journal: Journal;
-  /** How many leases the answer should bring, and who takes them. */
-  wanted(): number;
+  /** What the answer should bring, and who takes it. */
+  wanted(): Want;
   accept(leases: readonly Lease[], claim: Claim): void;
-  refused(count: number): void;
+  refused(want: Want): void;
   /** A result is off our hands: its files may go. */
   released(finished: Finished): void;
   /** The set of held leases changed. */
@@ -89,16 +89,16 @@ export function createOutbox(setting: Setting): Outbox {
     }
     busy = true;
     const askedAt = asked();
-    const leases = setting.wanted();
+    const want = setting.wanted();
     try {
-      const request = { worker: setting.workerId, items: sent.map(({ item }) => item), leases };
+      const request = { worker: setting.workerId, items: sent.map(({ item }) => item), ...want };
       const answer = await setting.client.finish(request, { signal: closing.signal });
       backOff.reset();
       alone = false;
       settle(sent, answer.items);
-      setting.accept(answer.leases, { askedAt, count: leases });
+      setting.accept(answer.leases, { askedAt, want });
     } catch (error) {
-      setting.refused(leases);
+      setting.refused(want);
       if (!closing.signal.aborted) await recover(sent, error);
     } finally {
       busy = false;

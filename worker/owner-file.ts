@@ -1,8 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import * as z from "zod";
+import { accountId } from "../contract/account.ts";
 import { RendtError } from "../contract/errors.ts";
 import { sandboxLevel } from "../contract/job.ts";
+import { MAX_MACHINE_TAGS } from "../contract/limits.ts";
+import { machineTag } from "../contract/tags.ts";
 import type { WorkerOptions } from "./config.ts";
 import { disagreements, missingSensors } from "./owner-rules/doubts.ts";
 import type { Sources } from "./owner-rules/sources.ts";
@@ -14,12 +17,15 @@ const ownerFile = z.strictObject({
   sandbox: sandboxLevel.optional(),
   slots: count.min(1).max(1024).optional(),
   runtimes: z.array(z.string()).optional(),
+  tags: z.array(machineTag).max(MAX_MACHINE_TAGS).optional(),
+  network: z.array(accountId).max(256).optional(),
   update: z.boolean().optional(),
   limits: z
     .strictObject({
       cpus: count.optional(),
       memory: size.optional(),
       disk: size.optional(),
+      gpus: z.int("a whole number").min(0).optional(),
       processes: count.optional(),
       "open-files": count.optional(),
       "file-size": size.optional(),
@@ -33,7 +39,7 @@ const ownerFile = z.strictObject({
 
 export type OwnerFile = {
   /** What holds from a start on. */
-  options: Pick<WorkerOptions, "sandbox" | "slots" | "runtimes" | "caps">;
+  options: Pick<WorkerOptions, "sandbox" | "slots" | "runtimes" | "tags" | "network" | "caps">;
   /** What holds at once when the file changes. */
   rules: RuleTerms;
 };
@@ -52,16 +58,19 @@ export async function readOwnerFile(path: string, sources: Sources, given?: numb
   ];
   if (!parsed.success || mistakes.length > 0)
     throw new RendtError("bad_owner_file", `${path} is wrong: ${mistakes.join("; ")}`);
-  const { sandbox, slots, runtimes, limits = {}, rules = {} } = parsed.data;
+  const { sandbox, slots, runtimes, tags, network, limits = {}, rules = {} } = parsed.data;
   return {
     options: {
       sandbox,
       slots,
       runtimes,
+      tags,
+      network,
       caps: {
         cpus: limits.cpus,
         memoryBytes: limits.memory,
         diskBytes: limits.disk,
+        gpus: limits.gpus,
         processes: limits.processes,
         openFiles: limits["open-files"],
         fileBytes: limits["file-size"],

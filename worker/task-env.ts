@@ -5,7 +5,7 @@ import type { TaskFolder } from "./sandbox/port.ts";
 import type { House } from "./terms.ts";
 
 /** Where commands are looked for; the worker's own PATH is its owner's affair. */
-const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+export const TASK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 type Task = {
   held: Held;
@@ -16,10 +16,12 @@ type Task = {
   house: Pick<House, "path">;
   /** How many cores it should keep busy. */
   cpus: number;
+  /** The variable that tells programs which of this machine's GPUs are theirs, where there are some. */
+  gpuVariable: string | undefined;
 };
 
 /** The whole environment of a task. The tag goes first and can't be replaced: it finds what the task leaves behind. */
-export function environmentOf({ held, position, folder, tag, house, cpus }: Task): Record<string, string> {
+export function environmentOf({ held, position, folder, tag, house, cpus, gpuVariable }: Task): Record<string, string> {
   const { lease } = held;
   const item = itemOf(held, position);
   const own = {
@@ -27,8 +29,10 @@ export function environmentOf({ held, position, folder, tag, house, cpus }: Task
     RENDT_TASK: String(indexOf(lease, position)),
     RENDT_TRY: String(lease.try),
     ...(item !== undefined && { RENDT_ITEM: item }),
+    // Empty hides them all: a task has those that it asked for.
+    ...(gpuVariable !== undefined && { [gpuVariable]: (held.gpus ?? []).join(",") }),
   };
-  const path = [...house.path, PATH].join(":");
+  const path = [...house.path, TASK_PATH].join(":");
   const usual = { PATH: path, HOME: folder.home, TMPDIR: folder.tmp, ...threadVariables(cpus) };
   const { [ATTEMPT_VARIABLE]: _, ...asked } = lease.spec.env;
   const { [ATTEMPT_VARIABLE]: __, ...secrets } = held.secrets ?? {};

@@ -11,6 +11,8 @@ export type House = {
   /** Level of jobs of the owner's own account; others' are always strict. */
   ownLevel: Level;
   caps: Limits;
+  /** Accounts whose strict jobs get the network if they ask for it. */
+  network: readonly string[];
   /** Folders that jobs find commands in beside the usual ones. */
   path: readonly string[];
 };
@@ -24,27 +26,29 @@ const STRICT_CAPS: Limits = {
   files: 250_000,
 };
 
-export type Terms = { level: Level; limits: Limits };
+export type Terms = { level: Level; limits: Limits; network: boolean };
 
-type Asked = Pick<JobSpec, "sandbox" | "queue" | "limits">;
+type Asked = { owner?: string | undefined; spec: Pick<JobSpec, "sandbox" | "queue" | "limits" | "network"> };
 
 /** On which terms a job runs here; text: why it does not. A level is never lowered. */
 export function termsOf(
-  { sandbox: asked, queue, limits }: Asked,
-  { ownLevel, caps }: Pick<House, "ownLevel" | "caps">,
+  { owner: account, spec: { sandbox: asked, queue, limits, network = false } }: Asked,
+  { ownLevel, caps, network: trusted }: Pick<House, "ownLevel" | "caps" | "network">,
   sandbox: Sandbox,
 ): Terms | string {
   const isStrangers = queue !== undefined && !queue.startsWith("@");
   const level = asked === "strict" || isStrangers || ownLevel === "strict" ? "strict" : "none";
   if (level === "strict" && sandbox.measured.sandbox !== "strict")
     return "it needs the sandbox level strict, which this worker does not have";
+  if (level === "strict" && network && !trusted.includes(account ?? ""))
+    return `it needs the network, which this worker's owner does not give to strict jobs of account ${account}`;
   const owner = level === "strict" ? { ...STRICT_CAPS, ...caps } : caps;
-  return { level, limits: lesser(limits ?? {}, owner) };
+  return { level, limits: lesser(limits ?? {}, owner), network };
 }
 
-export function houseOf({ sandbox, caps, runtimes }: WorkerConfig): House {
+export function houseOf({ sandbox, caps, runtimes, network }: WorkerConfig): House {
   const path = runtimes.map((folder) => join(folder, "bin")).filter((folder) => existsSync(folder));
-  return { ownLevel: sandbox, caps, path };
+  return { ownLevel: sandbox, caps, network, path };
 }
 
 /** Cores for one slot, when all slots are busy. */

@@ -4,6 +4,7 @@ import type { BlobCache } from "./blob-cache.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import type { Journal } from "./journal.ts";
+import type { Machine } from "./machine/machine.ts";
 import type { Orders } from "./orders.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Sandbox } from "./sandbox/port.ts";
@@ -23,6 +24,7 @@ export type Workshop = {
   state: string;
   sandbox: Sandbox;
   house: House;
+  machine: Machine;
   folders: TaskFolders;
   journal: Journal;
   outbox: Outbox;

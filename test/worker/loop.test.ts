@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, expect, it, onTestFinished, vi } from "vitest";
 import { sleep } from "../../contract/retry.ts";
 import { lease } from "../../contract/worker.ts";
+import { createBudget } from "../../worker/budget.ts";
 import type { Held } from "../../worker/held.ts";
 import { openJournal } from "../../worker/journal.ts";
 import { createLoop } from "../../worker/loop.ts";
@@ -47,6 +48,7 @@ function openLoop(durations: readonly number[]): { held: Map<string, Held>; isQu
     workerId: "w000000000000",
     slots: [{ number: 0, user: undefined, run: fail, freeze: fail, thaw: fail, use: fail } satisfies Slot],
     held,
+    budget: createBudget({ cpus: 1, memoryBytes: 0, diskBytes: 0, gpus: [], roomNow: async () => 0 }),
     journal,
     async run(_, { lease: { id } }) {
       const one = held.get(id);

@@ -10,6 +10,8 @@ export const INSIDE: TaskFolder = { root: "/job", work: "/job", home: "/home/job
 
 const MEMORY_DISK_BYTES = 64 * 1024 * 1024;
 const READABLE = ["ld.so.cache", "alternatives", "ssl/certs", "ca-certificates", "localtime", "nsswitch.conf"];
+/** How names of other machines are found. */
+const NAMES = ["resolv.conf", "hosts", "services"];
 const SCRIPT = "/.job";
 
 export type View = {
@@ -19,16 +21,18 @@ export type View = {
   /** Folders outside /usr that the owner of the machine lets jobs read. */
   runtimes: readonly string[];
   seccomp: boolean;
+  /** Shares the network of this machine, names included. */
+  network: boolean;
   /** Words that make what follows the last to be served. */
   idle: readonly string[];
 };
 
 /** The words that make a sandbox; inside, a shell runs the script that it is handed. */
-export function bubblewrapWords({ folder, etc, runtimes, seccomp, idle }: View): string[] {
+export function bubblewrapWords({ folder, etc, runtimes, seccomp, network, idle }: View): string[] {
   return [
     "bwrap",
     ...["--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--unshare-uts"],
-    ...["--unshare-cgroup-try", "--unshare-net"],
+    ...["--unshare-cgroup-try", ...(network ? [] : ["--unshare-net"])],
     // Our shell takes the place of its own first process: that one is not waited for, and the task's processor time would be lost.
     "--as-pid-1",
     ...[
@@ -44,7 +48,7 @@ export function bubblewrapWords({ folder, etc, runtimes, seccomp, idle }: View):
       "job",
     ],
     ...["--ro-bind", "/usr", "/usr", ...rootLinks()],
-    ...READABLE.flatMap((name) => ["--ro-bind-try", `/etc/${name}`, `/etc/${name}`]),
+    ...[...READABLE, ...(network ? NAMES : [])].flatMap((name) => ["--ro-bind-try", `/etc/${name}`, `/etc/${name}`]),
     ...["passwd", "group"].flatMap((name) => ["--ro-bind", join(etc, name), `/etc/${name}`]),
     ...runtimes.flatMap((path) => ["--ro-bind", path, path]),
     ...["--proc", "/proc", "--dev", "/dev"],

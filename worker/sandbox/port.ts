@@ -16,6 +16,8 @@ export type Run = {
   timeoutMs?: number;
   level: Level;
   limits: Limits;
+  /** At level strict: shares the network of this machine instead of having none. */
+  network?: boolean;
   /** Takes what the child prints; the child waits while a returned promise is open. */
   output(stream: "stdout" | "stderr", chunk: Buffer): Promise<void> | undefined;
 };

@@ -30,7 +30,12 @@ export type StrictSetting = {
 /** Level `strict`: bubblewrap, with a shell as the first process of a PID namespace whose end ends everything in it. */
 export const strictWords = (setting: StrictSetting, run: Run, slot: number): string[] => [
   ...coresOf(run.limits, slot),
-  ...bubblewrapWords({ ...setting, folder: run.folder, seccomp: setting.seccomp !== undefined }),
+  ...bubblewrapWords({
+    ...setting,
+    folder: run.folder,
+    seccomp: setting.seccomp !== undefined,
+    network: run.network === true,
+  }),
 ];
 
 /** The same in the namespace of a slot, whose shell starts it and ends what it may leave. `say`: where its first process is heard. */
@@ -46,7 +51,7 @@ export function strictInSlot(
     };
     const inner = () => below(shell).flatMap((bubblewrap) => childrenOf(bubblewrap));
     const filter = setting.seccomp === undefined ? "" : `${INNER_FD.seccomp}<${quote(setting.seccomp)}`;
-    return startInSlot(shell, streams, {
+    return startInSlot(shell, {
       text: (number) =>
         runText(number, {
           cwd: "/",

@@ -1,0 +1,37 @@
+import { execFile } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { join } from "node:path";
+
+/** What a program printed to both streams; undefined when it is not there, failed or took too long. */
+export type Ask = (program: string, words: readonly string[]) => Promise<string | undefined>;
+
+const ASK_MS = 5000;
+/** The user `nobody` of Linux systems. */
+const NOBODY = { uid: 65534, gid: 65534 };
+
+/** Asks programs in these folders, and never as root: what lies there may not be root's. */
+export function createAsk(folders: readonly string[]): Ask {
+  const options = {
+    timeout: ASK_MS,
+    killSignal: "SIGKILL",
+    maxBuffer: 1024 * 1024,
+    cwd: "/",
+    env: { PATH: folders.join(":") },
+    ...(process.getuid?.() === 0 && NOBODY),
+  } as const;
+  return (program, words) =>
+    new Promise((resolve) => {
+      const path = folders.map((folder) => join(folder, program)).find(isExecutable);
+      if (path === undefined) return resolve(undefined);
+      execFile(path, words, options, (error, out, errors) => resolve(error ? undefined : `${out}${errors}`));
+    });
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
