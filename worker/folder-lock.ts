@@ -1,5 +1,6 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * Takes the lock `path`, or answers undefined while a living process holds it. A lock is a file `<path>.<n>` that names its holder;
@@ -20,6 +21,15 @@ export function takeLock(path: string): (() => void) | undefined {
   for (const { file } of others) remove(file);
   return () => remove(mine);
 }
+
+/** Waits until nobody holds the lock, or for so long. */
+export async function untilFree(path: string, ms = 30_000): Promise<void> {
+  const end = performance.now() + ms;
+  while (isHeld(path) && performance.now() < end) await sleep(50);
+}
+
+export const isHeld = (path: string): boolean =>
+  existsSync(dirname(path)) && bids(path).some(({ file }) => isAlive(file));
 
 function bids(path: string): { file: string; number: number }[] {
   const start = `${basename(path)}.`;

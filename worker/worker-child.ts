@@ -67,16 +67,21 @@ export function startWorkerChild(options: {
     stop(how) {
       stopping = true;
       clearTimeout(timer);
-      if (child?.connected) child.send(how satisfies StopMessage);
+      if (child?.connected) send(child, how);
       else if (!child) end(0);
     },
     replace(how) {
       const old = child;
       if (!old?.connected) return;
-      old.send(how satisfies StopMessage);
+      send(old, how);
       if (how === "drain") return;
       const force = setTimeout(() => old.kill("SIGKILL"), GRACE_MS);
       old.once("exit", () => clearTimeout(force));
     },
   };
+}
+
+/** One that has just died hears nothing; its end is heard of. */
+function send(child: ChildProcess, how: StopMessage): void {
+  child.send(how, undefined, undefined, () => undefined);
 }

@@ -4,6 +4,7 @@ import { RendtError } from "../../contract/errors.ts";
 import { sandboxLevel } from "../../contract/job.ts";
 import { foldersOf, readProfile } from "../../sdk/profile.ts";
 import { closeInherited } from "../../worker/descriptors.ts";
+import { takeLock, untilFree } from "../../worker/folder-lock.ts";
 import { type RunningWorker, startWorker } from "../../worker/main.ts";
 import { wantsUpdates } from "../../worker/owner-file.ts";
 import { launchWorker, type Told } from "../../worker/update/launcher.ts";
@@ -71,7 +72,11 @@ export async function run(call: Call): Promise<number> {
     stop(how);
   });
   process.once("disconnect", () => stop("at once"));
+  // It may have been closed before anybody listened.
+  if (isChild && !process.connected) stop("at once");
   try {
+    // The worker of a parent that was killed may be about to end.
+    if (isChild) await untilFree(join(state, "lock"));
     worker = await startWorker({
       ownerFile,
       ...(update && { update: { ...update, install: (build) => tell({ is: "install", ...build }) } }),
@@ -112,10 +117,16 @@ export async function run(call: Call): Promise<number> {
 /** Runs the worker as a child that can be replaced by a newer build. */
 async function launch({ environment, terminal }: Call, { pinned, state }: { pinned: string; state: string }) {
   const given = process.argv.slice(2);
+  const unlock = takeLock(join(buildsOf(state), "lock"));
+  if (!unlock)
+    throw new Failure("broken_setup", `another worker runs in ${state}`, {
+      hint: "stop it, or give this one a folder of its own: --dir DIR",
+    });
   const worker = launchWorker({
     program: process.argv[1] ?? "",
     version: RENDT_VERSION,
     folder: buildsOf(state),
+    lock: join(state, "lock"),
     pinned,
     args: given.includes("--update") ? given : [...given, "--update"],
     env: environment,
@@ -127,10 +138,14 @@ async function launch({ environment, terminal }: Call, { pinned, state }: { pinn
   });
   const code = await worker.ended;
   interrupts.release();
+  unlock();
   return code;
 }
 
-const tell = (message: Told): void => void process.send?.(message);
+/** A launcher that is gone has closed the channel, which ends this worker. */
+function tell(message: Told): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+}
 
 /** Without a key nothing could be told from what a stranger publishes. */
 function pinnedPublisher(call: Call): string {

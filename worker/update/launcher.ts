@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import * as z from "zod";
 import { publisherKey } from "../../contract/build.ts";
 import { isNewer } from "../../contract/version-order.ts";
+import { isHeld } from "../folder-lock.ts";
 import { startWorkerChild, type WorkerChild } from "../worker-child.ts";
 import { fileOf, isWhole, pruneBuilds } from "./build-files.ts";
 import {
@@ -31,6 +32,8 @@ type Launch = {
   version: string;
   /** Of the builds and their state. */
   folder: string;
+  /** The worker's own; while another one holds it, no build can show whether it works. */
+  lock: string;
   /** The operator's key, as it came with the enrolment. */
   pinned: string;
   args: readonly string[];
@@ -46,7 +49,7 @@ type Launch = {
 export function launchWorker(launch: Launch): WorkerChild {
   const { folder, version, say, healthyWithinMs = HEALTHY_WITHIN_MS } = launch;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  let trial: { build: Installed; timer: NodeJS.Timeout } | undefined;
+  let trial: { build: Installed; timer: NodeJS.Timeout; late: boolean } | undefined;
   let noting: NodeJS.Timeout | undefined;
   let canNote = true;
 
@@ -58,7 +61,7 @@ export function launchWorker(launch: Launch): WorkerChild {
     const { trying } = state;
     if (trying && canNote) {
       say(`starting version ${trying.version} to see whether it works`);
-      trial = { build: trying, timer: setTimeout(giveUp, healthyWithinMs) };
+      trial = { build: trying, timer: setTimeout(giveUp, healthyWithinMs), late: false };
       return fileOf(folder, trying);
     }
     const found = [state.current, state.previous].find((build) => build && isWhole(folder, build));
@@ -81,6 +84,7 @@ export function launchWorker(launch: Launch): WorkerChild {
   }
 
   function giveUp(): void {
+    if (trial) trial.late = true;
     say(`version ${trial?.build.version} is not healthy after ${healthyWithinMs / 1000}s`);
     child.replace("at once");
   }
@@ -117,13 +121,21 @@ export function launchWorker(launch: Launch): WorkerChild {
     clearTimeout(noting);
     if (trial) {
       clearTimeout(trial.timer);
+      // Killed by somebody, perhaps: the starts of a trial are counted, so that this ends.
+      if ((signal !== null || isHeld(launch.lock)) && !trial.late) return again();
       say(`version ${trial.build.version} did not work: back to the one before`);
       trial = undefined;
       note(rollBack(readUpdates(folder), Date.now()));
       return "now";
     }
     if (canNote && readUpdates(folder).trying) return "now";
-    return signal === null ? "never" : "later";
+    return signal === null && !isHeld(launch.lock) ? "never" : "later";
+  }
+
+  function again(): "later" {
+    say(`version ${trial?.build.version} ended before it was found healthy, and not by its own fault`);
+    trial = undefined;
+    return "later";
   }
 
   const child = startWorkerChild({ ...launch, program, hear, next });

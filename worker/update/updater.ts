@@ -34,7 +34,7 @@ type Setting = {
   notice: (text: string) => void;
 };
 
-const LOOK_MS = 1000;
+const LOOK_MS = 250;
 /** A worker that is never idle fetches beside its tasks, in the end; it drains before it changes. */
 const PATIENCE_MS = 3_600_000;
 const AGAIN_MS = 2000;

@@ -43,6 +43,7 @@ function openLauncher() {
         program: own,
         version,
         folder: builds,
+        lock: join(folder, "lock"),
         pinned: key,
         args: [],
         env: { ...process.env, TEST_FOLDER: folder },
