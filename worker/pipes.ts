@@ -6,9 +6,10 @@ import { join } from "node:path";
 /** Takes what was read; reading goes on once a returned promise is settled. */
 export type Sink = (chunk: Buffer) => Promise<void> | undefined;
 
-/** One stream of one child. It does not end while the write end is open here: `closeWriter` once the child has it, or is gone. */
+/** One stream of one run. */
 export type OutputPipe = {
-  readonly writer: number;
+  /** The write end, for a child. The stream does not end while it is open here: `closeWriter` once the child has it. */
+  writer(): number;
   closeWriter(): void;
   /** Begins to read as bytes come. */
   flow(): void;
@@ -57,8 +58,32 @@ export async function createPipeStock(folder: string, count: number): Promise<Pi
   };
 }
 
+/**
+ * A pipe that writers open by themselves, all of whom are gone before it is drained. `held` reads it and is kept open. Our own ends are only
+ * opened when a run is long enough to be read as it goes: a tenth of what the worker does for a short one.
+ */
+export function heldPipe(held: number, path: string, sink: Sink): OutputPipe {
+  let opened: OutputPipe | undefined;
+  const open = () => {
+    opened ??= openPipe(path, sink, () => undefined);
+    return opened;
+  };
+  return {
+    writer: () => open().writer(),
+    closeWriter: () => opened?.closeWriter(),
+    flow: () => open().flow(),
+    async drain() {
+      opened?.closeWriter();
+      if (opened) return opened.drain();
+      for (let chunk = readNow(held); chunk !== undefined && chunk.length > 0; chunk = readNow(held)) await sink(chunk);
+      return true;
+    },
+    close: () => opened?.close(),
+  };
+}
+
 /** Opens both ends of a named pipe. `release` hears once it is closed whether it was read to its end. */
-export function openPipe(path: string, sink: Sink, release: (ended: boolean) => void = () => undefined): OutputPipe {
+function openPipe(path: string, sink: Sink, release: (ended: boolean) => void): OutputPipe {
   const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const writer = openSync(path, constants.O_WRONLY);
   let socket: Socket | undefined;
@@ -69,7 +94,7 @@ export function openPipe(path: string, sink: Sink, release: (ended: boolean) => 
   let busy = false;
 
   const pipe: OutputPipe = {
-    writer,
+    writer: () => writer,
     closeWriter() {
       if (writerOpen) closeSync(writer);
       writerOpen = false;

@@ -19,7 +19,7 @@ export function plainStart({ user, slot, watchdog }: Place): Start {
     const child = spawn(file, words, {
       cwd: run.folder.work,
       env: run.env,
-      stdio: [streams.input?.fd ?? "ignore", streams.out.writer, streams.errors.writer],
+      stdio: [streams.input?.fd ?? "ignore", streams.out.writer(), streams.errors.writer()],
       detached: true,
       ...user,
     });

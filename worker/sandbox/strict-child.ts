@@ -89,7 +89,7 @@ function spawnBubblewrap(setting: StrictSetting, { run, streams, user, slot }: L
     return spawn(file, rest, {
       cwd: "/",
       env: environment(run, setting),
-      stdio: [streams.input?.fd ?? "ignore", streams.out.writer, streams.errors.writer, filter, "pipe", "pipe"],
+      stdio: [streams.input?.fd ?? "ignore", streams.out.writer(), streams.errors.writer(), filter, "pipe", "pipe"],
       detached: true,
       // As root, systemd-run has to make the group first; it is told to change the user.
       ...(scope === "system" ? {} : user),

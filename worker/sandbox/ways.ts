@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { createPipeStock, openPipe } from "../pipes.ts";
+import { createPipeStock, heldPipe } from "../pipes.ts";
 import { ATTEMPT_VARIABLE, type ProcessHost, type Start } from "../process.ts";
 import { type OpenSlot, openSlots } from "../slot/open.ts";
 import { slotStart } from "../slot/start.ts";
@@ -67,7 +67,10 @@ type Place = { user: SlotUser | undefined; slot: number; strict: StrictSetting }
 
 function waysInSlot({ shell, channels }: OpenSlot, { user, slot, strict }: Place): Ways {
   const host: Way["host"] = {
-    pipes: { take: async (stream, sink) => openPipe(channels[stream], sink), close: () => undefined },
+    pipes: {
+      take: async (stream, sink) => heldPipe(channels[stream].held, channels[stream].path, sink),
+      close: () => undefined,
+    },
     usage: createUsageMeter(availableParallelism(), shell.first),
     speaker: SPEAKER,
   };

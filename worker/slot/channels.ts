@@ -10,14 +10,16 @@ export type Channels = {
   readonly control: number;
   readonly status: number;
   readonly say: number;
-  /** Where the streams of a run can be opened. */
-  readonly stdout: string;
-  readonly stderr: string;
+  /** The streams of runs: a read end that is kept open, and where others can be opened. */
+  readonly stdout: Held;
+  readonly stderr: Held;
   /** Opens the slot's ends: its standard error, and then those of `FD` in their order. */
   openShells(): { fds: number[]; close(): void };
   /** Closes what no stream has taken over. */
   close(): void;
 };
+
+type Held = { held: number; path: string };
 
 const NAMES = ["control", "status", "say", "stdout", "stderr"] as const;
 
@@ -58,8 +60,8 @@ function holdChannels(paths: readonly string[], shell: number): Channels {
     control,
     status,
     say,
-    stdout: pathOf(out),
-    stderr: pathOf(errors),
+    stdout: { held: out, path: pathOf(out) },
+    stderr: { held: errors, path: pathOf(errors) },
     openShells() {
       const lines = [openSync(pathOf(status), O_WRONLY), openSync(pathOf(control), O_RDONLY)];
       // Held to be opened again, for writing.

@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import type { Exited, Start, Started, Streams } from "../process.ts";
+import type { Exited, Start, Started } from "../process.ts";
 import { childrenOf, signalTo } from "../process-tree.ts";
 import { coresOf } from "../sandbox/cores.ts";
 import { rlimits } from "../sandbox/inner-script.ts";
@@ -18,7 +18,7 @@ export function slotStart(shell: SlotShell, user: SlotUser | undefined, slot: nu
     const command = [...coresOf(run.limits, slot), ...run.command];
     const body = [...rlimits(limits).slice(1), replaceShell({ command, env: run.env })].join(" && ");
     const roots = () => below(shell);
-    return startInSlot(shell, streams, {
+    return startInSlot(shell, {
       text: (number) => runText(number, { cwd: run.folder.work, stdin: streams.input?.path, body }),
       roots,
       // The first process itself hears from the outside of nothing but KILL.
@@ -45,7 +45,7 @@ type Task = Pick<Started, "roots" | "read"> & {
   group(): number | "unasked" | undefined;
 };
 
-export function startInSlot(shell: SlotShell, { out, errors }: Streams, task: Task): Started {
+export function startInSlot(shell: SlotShell, task: Task): Started {
   let ended: Ended | undefined;
   let sending: NodeJS.Timeout | undefined;
   let belt: NodeJS.Timeout | undefined;
@@ -54,8 +54,6 @@ export function startInSlot(shell: SlotShell, { out, errors }: Streams, task: Ta
     ended = how;
     clearInterval(sending);
     clearTimeout(belt);
-    out.closeWriter();
-    errors.closeWriter();
     return exitOf(how);
   });
 
