@@ -7,8 +7,10 @@ import { assertLinksStayInside } from "./link-check.ts";
 import { makeFolder } from "./make-folder.ts";
 import { leavesToWrite, markOfLeaf, type OverwriteRule } from "./overwrite.ts";
 import { forEachParallel } from "./parallel.ts";
+import { createPartFiles, type PartFiles } from "./part-files.ts";
 import { makeFolders, makeLink } from "./place-folders.ts";
 import type { BlobReader } from "./read-blob.ts";
+import { assertRoom } from "./room.ts";
 import { saveBytes, saveStream } from "./save-file.ts";
 import { fileMode } from "./tree-item.ts";
 import { unpack } from "./unpack.ts";
@@ -18,6 +20,7 @@ export type PlaceOptions = OverwriteRule & {
   durable?: boolean | undefined;
   signal?: AbortSignal | undefined;
 };
+type Placing = PlaceOptions & { read: BlobReader; parts: PartFiles };
 export type Placed = { files: number; bytes: number; unchanged: number };
 
 const FILES_PARALLEL = 4;
@@ -42,13 +45,15 @@ export async function placeTree(
   await makeFolders(root, manifest);
 
   const files = wanted.filter((leaf) => leaf.kind === "file");
+  const placing = { ...options, parts: createPartFiles() };
+  await assertRoom(root, await bytesToCome(root, files, placing.parts));
   await placeLarge(
     root,
     files.filter((file) => !file.pack),
-    options,
+    placing,
   );
   await forEachParallel(groupByPack(files, manifest.packs), { limit: 1, signal: options.signal }, async (group) => {
-    await placePacked(root, group, options);
+    await placePacked(root, group, placing);
   });
   for (const leaf of wanted) if (leaf.kind === "link") await makeLink(root, leaf);
   await options.record?.add(root, new Map(wanted.map((leaf) => [leaf.path, markOfLeaf(leaf)])));
@@ -56,16 +61,19 @@ export async function placeTree(
   return { files: wanted.length, bytes, unchanged: leaves.length - wanted.length };
 }
 
-async function placeLarge(
-  root: string,
-  files: readonly FileEntry[],
-  options: PlaceOptions & { read: BlobReader },
-): Promise<void> {
+async function bytesToCome(root: string, files: readonly FileEntry[], parts: PartFiles): Promise<number> {
+  let bytes = 0;
+  for (const { path, size, sha256, pack } of files)
+    bytes += size - (pack ? 0 : Math.min(size, await parts.leftOf(join(root, path), sha256)));
+  return bytes;
+}
+
+async function placeLarge(root: string, files: readonly FileEntry[], options: Placing): Promise<void> {
   const parallel = { limit: FILES_PARALLEL, signal: options.signal };
   await forEachParallel(files, parallel, async ({ path, size, sha256, mode }, signal) => {
     const blob = { size, sha256 };
-    const target = { path: join(root, path), mode: fileMode(mode) };
-    await onceMore(() => saveStream(until(signal, options.read(blob)), blob, target));
+    const target = { path: join(root, path), mode: fileMode(mode), parts: options.parts };
+    await onceMore(() => saveStream((from) => until(signal, options.read(blob, from)), blob, target));
   });
   // All at the end: a sync in between would hold up the next file.
   if (options.durable) await forEachParallel(files, parallel, ({ path }) => sync(join(root, path)));
@@ -98,15 +106,11 @@ function groupByPack(files: readonly FileEntry[], packs: readonly Pack[]): Itera
   return groups.values();
 }
 
-async function placePacked(
-  root: string,
-  { pack, members }: Group,
-  { read, signal }: PlaceOptions & { read: BlobReader },
-): Promise<void> {
+async function placePacked(root: string, { pack, members }: Group, { read, signal, parts }: Placing): Promise<void> {
   const pieces = () => (pack.data === undefined ? read({ sha256: pack.sha256, size: pack.size }) : inline(pack.data));
   await onceMore(() =>
     forEachParallel(unpack(pieces(), members), { limit: SMALL_PARALLEL, signal }, ({ entry, bytes }) =>
-      saveBytes(bytes, entry, { path: join(root, entry.path), mode: fileMode(entry.mode) }),
+      saveBytes(bytes, entry, { path: join(root, entry.path), mode: fileMode(entry.mode), parts }),
     ),
   );
 }

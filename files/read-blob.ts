@@ -7,16 +7,17 @@ import type { GrantDesk } from "./grant-desk.ts";
 import { resolveGrantUrl, type Transfer, useGrant } from "./transfer.ts";
 
 /**
- * Where the bytes of blobs come from: the object store, or a cache before it. They are not verified; whoever keeps them does that. Each
- * piece is a buffer of its own, because writers gather several.
+ * Where the bytes of blobs come from, all or those from `from` on: the object store, or a cache before it. They are not verified; whoever
+ * keeps them does that. Each piece is a buffer of its own, because writers gather several.
  */
-export type BlobReader = (blob: BlobRef) => AsyncIterable<Buffer>;
+export type BlobReader = (blob: BlobRef, from?: number) => AsyncIterable<Buffer>;
 
 /** Reads blobs by grants: a cut connection goes on where it broke off, an expired grant is asked for again. */
 export function createBlobReader(desk: GrantDesk, transfer: Transfer): BlobReader {
   const policy = { ...(transfer.policy ?? DEFAULT_POLICY), repeatable: true, signal: transfer.signal };
-  return async function* read(blob) {
-    let at = 0;
+  return async function* read(blob, from = 0) {
+    let at = from;
+    if (from > 0) transfer.onBytes?.(from);
     for (let attempt = 1; at < blob.size; attempt += 1) {
       const before = at;
       try {

@@ -1,18 +1,21 @@
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { BlobRef } from "../contract/manifest.ts";
 import { errnoOf } from "../files/disk-error.ts";
+import { createPartFiles } from "../files/part-files.ts";
 import type { BlobReader } from "../files/read-blob.ts";
 import { READ_BYTES } from "../files/read-file.ts";
+import { assertRoom } from "../files/room.ts";
 import { saveStream } from "../files/save-file.ts";
 
 /** Input blobs on this machine, by content. Jobs get copies: none can change what the next one reads. */
 export type BlobCache = {
   /** Reads through the cache; what is not in it is brought in by `fetch`, verified, and stays. */
   reader(fetch: BlobReader): BlobReader;
-  /** Forgets blobs that turned out to be damaged. */
-  drop(blobs: readonly BlobRef[]): Promise<void>;
+  /** Reads these again and forgets those that are no longer what they were. */
+  dropDamaged(blobs: readonly BlobRef[]): Promise<void>;
   /** Removes what was not used for longest, until the rest fits. */
   trim(): Promise<void>;
 };
@@ -29,27 +32,43 @@ export async function createBlobCache(folder: string, mostBytes: number): Promis
     // Two slots that need the same blob fetch it once.
     let fetched = fetching.get(blob.sha256);
     if (!fetched) {
-      fetched = saveStream(fetch(blob), blob, { path: pathOf(blob), mode: 0o400 }).finally(() =>
-        fetching.delete(blob.sha256),
-      );
+      fetched = save(blob, fetch).finally(() => fetching.delete(blob.sha256));
       fetching.set(blob.sha256, fetched);
     }
     return fetched;
   }
 
+  async function save(blob: BlobRef, fetch: BlobReader): Promise<void> {
+    const parts = createPartFiles();
+    const path = pathOf(blob);
+    await assertRoom(folder, blob.size - (await parts.leftOf(path, blob.sha256)));
+    await saveStream((from) => fetch(blob, from), blob, { path, mode: 0o400, parts });
+  }
+
+  async function isDamaged(blob: BlobRef): Promise<boolean> {
+    const digest = createHash("sha256");
+    try {
+      for await (const piece of createReadStream(pathOf(blob), { highWaterMark: READ_BYTES })) digest.update(piece);
+    } catch (error) {
+      // A disk that can't read it is no better.
+      return errnoOf(error) !== "ENOENT";
+    }
+    return digest.digest("hex") !== blob.sha256;
+  }
+
   return {
     reader: (fetch) =>
-      async function* read(blob) {
+      async function* read(blob, from = 0) {
         inUse.set(blob.sha256, (inUse.get(blob.sha256) ?? 0) + 1);
         try {
           await bringIn(blob, fetch);
-          yield* createReadStream(pathOf(blob), { highWaterMark: READ_BYTES });
+          yield* createReadStream(pathOf(blob), { start: from, highWaterMark: READ_BYTES });
         } finally {
           inUse.set(blob.sha256, (inUse.get(blob.sha256) ?? 1) - 1);
         }
       },
-    async drop(blobs) {
-      await Promise.all(blobs.map((blob) => rm(pathOf(blob), { force: true })));
+    async dropDamaged(blobs) {
+      for (const blob of blobs) if (await isDamaged(blob)) await rm(pathOf(blob), { force: true });
     },
     async trim() {
       const found = await Promise.all(

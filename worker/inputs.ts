@@ -1,7 +1,7 @@
 import { lchown } from "node:fs/promises";
 import { join } from "node:path";
 import { RendtError } from "../contract/errors.ts";
-import { blobsOf, type Manifest } from "../contract/manifest.ts";
+import { blobsOf, type Manifest, type Tree } from "../contract/manifest.ts";
 import { readManifest } from "../files/download.ts";
 import { createGrantDesk } from "../files/grant-desk.ts";
 import { placeTree } from "../files/place-tree.ts";
@@ -33,18 +33,25 @@ export function createInputs({ lease, grants }: Pick<Held, "lease" | "grants">, 
   };
   const read = cache.reader(createBlobReader(createGrantDesk(transfer, blobsOf(tree)), transfer));
   let known: Manifest | undefined;
-  const manifest = async () => (known ??= await readManifest(tree, read));
+
+  /** What comes in is verified: when it is wrong later, it is our copy that went bad on this disk. */
+  async function mending<T>(of: Tree, use: (again: boolean) => Promise<T>): Promise<T> {
+    try {
+      return await use(false);
+    } catch (error) {
+      if (!isCode(error, "wrong_content")) throw error;
+      await cache.dropDamaged(blobsOf(of));
+      return use(true);
+    }
+  }
+
+  const manifest = async () => (known ??= await mending(tree, () => readManifest(tree, read)));
 
   async function place(folder: string): Promise<void> {
     const list = await manifest();
-    try {
-      await placeTree(list, folder, { read, signal: transfer.signal });
-    } catch (error) {
-      if (!isCode(error, "wrong_content")) throw error;
-      // What comes in is verified: it is our copy that went bad on this disk.
-      await cache.drop(blobsOf({ manifest: list }));
-      await placeTree(list, folder, { read, signal: transfer.signal, force: true });
-    }
+    await mending({ manifest: list }, (again) =>
+      placeTree(list, folder, { read, signal: transfer.signal, force: again }),
+    );
   }
 
   return {
