@@ -12,7 +12,7 @@ export function replaceShell({ command, env }: Call): string {
     else odd.push(quote(`${name}=${value}`));
   const words = command.map(quote).join(" ");
   return [
-    "unset PWD OLDPWD",
+    "unset PWD OLDPWD SHLVL",
     plain.length > 0 ? `export ${plain.join(" ")}` : ":",
     odd.length > 0 ? `exec env -- ${odd.join(" ")} ${words}` : `exec ${words}`,
   ].join("; ");

@@ -54,7 +54,7 @@ export function explainShellFailure(run: Run, code: number | null, errors: strin
 /** The same where these words are known to be a shell's that was to `exec` the command. */
 export function explainExec(run: Run, code: number | null, words: string): Failure | undefined {
   if (code !== 126 && code !== 127) return undefined;
-  const why = / too long\n$/.test(words) && code === 126 ? "E2BIG" : code === 127 ? "ENOENT" : "EACCES";
+  const why = /: Argument list too long\n/.test(words) && code === 126 ? "E2BIG" : code === 127 ? "ENOENT" : "EACCES";
   return explainStartFailure(run, Object.assign(new Error(words), { code: why }));
 }
 
