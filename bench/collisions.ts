@@ -1,7 +1,7 @@
 // 64 claimers on one queue of the DynamoDB store, each busy for a moment with what it claimed: how often they meet, beside what docs/cost.md
 // expects, and whether anything is ever claimed twice. DynamoDB Local stands in for DynamoDB (Java, Maven): its indexes do not lag, so that all
 // that is left is the time between a claimer's read and its write. Each claimer has a world of its own, like 64 Lambdas.
-// node --import ./scripts/ts.mjs bench/collisions.ts [JOBS]
+// node --import ./scripts/ts.mjs bench/collisions.ts [JOBS [BUSY_MS]]
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "../contract/client.ts";
 import type { Lease } from "../contract/worker.ts";
@@ -14,8 +14,6 @@ import { median } from "./support/numbers.ts";
 const CLAIMERS = 64;
 const ROUNDS = 3;
 const BATCH = 100;
-/** For how long a claimer is busy with what it claimed, on average. */
-const BUSY_MS = 800;
 const MOST_RATIO = 2;
 /** Jobs that stay in the queue, so that the last claims have a window to choose from as well. */
 const SPARE = 200;
@@ -31,7 +29,8 @@ type Seen = {
 };
 type Claimer = { cloud: Cloud; client: Client; id: string };
 
-const [jobs = 20_000] = process.argv.slice(2).map(Number);
+/** And for how long a claimer is busy with what it claimed, on average: less means more of them between reading and writing. */
+const [jobs = 20_000, busyMs = 800] = process.argv.slice(2).map(Number);
 const report = createReport("collisions");
 let seen = newSeen();
 let dynamo: Dynamo;
@@ -90,13 +89,13 @@ async function race(figure: string, most: number): Promise<{ leases: Lease[]; ra
   const began = performance.now();
   await Promise.all(
     claimers.map(async ({ client, id }) => {
-      await sleep(2 * BUSY_MS * Math.random());
+      await sleep(2 * busyMs * Math.random());
       while (begun < most) {
         begun += 1;
         const answer = await client.claim({ worker: id, leases: 1 });
         if (answer.leases.length === 0) begun -= 1;
         leases.push(...answer.leases);
-        await sleep(2 * BUSY_MS * Math.random());
+        await sleep(2 * busyMs * Math.random());
       }
     }),
   );
