@@ -15,6 +15,7 @@ import {
 } from "../contract/manifest.ts";
 import { parseJson } from "../contract/parse-json.ts";
 import { createGrantDesk } from "./grant-desk.ts";
+import { createLanes } from "./lanes.ts";
 import { type Placed, type PlaceOptions, placeTree } from "./place-tree.ts";
 import { type BlobReader, createBlobReader } from "./read-blob.ts";
 import { assertContent } from "./save-file.ts";
@@ -30,7 +31,8 @@ import type { Transfer } from "./transfer.ts";
  *   if (result.outputs) await download(result.outputs, "out", { client, http, url, entryOf: (blob) => ({ use: "output", job: id, index, blob }) });
  */
 export async function download(tree: Tree, into: string, options: Transfer & PlaceOptions): Promise<Placed> {
-  const read = createBlobReader(createGrantDesk(options, blobsOf(tree)), options);
+  const down = options.down ?? { lanes: createLanes() };
+  const read = createBlobReader(createGrantDesk(options, blobsOf(tree)), { ...options, down });
   return placeTree(await readManifest(tree, read), into, { ...options, read, durable: options.durable ?? true });
 }
 

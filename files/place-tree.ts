@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { RendtError } from "../contract/errors.ts";
 import type { FileEntry, Manifest, Pack } from "../contract/manifest.ts";
 import { asDiskError } from "./disk-error.ts";
+import { MOST_LANES } from "./lanes.ts";
 import { assertLinksStayInside } from "./link-check.ts";
 import { makeFolder } from "./make-folder.ts";
 import { leavesToWrite, markOfLeaf, type OverwriteRule } from "./overwrite.ts";
@@ -23,7 +24,8 @@ export type PlaceOptions = OverwriteRule & {
 type Placing = PlaceOptions & { read: BlobReader; parts: PartFiles };
 export type Placed = { files: number; bytes: number; unchanged: number };
 
-const FILES_PARALLEL = 4;
+/** What comes from afar is bounded further by the lanes of its line. */
+const FILES_PARALLEL = MOST_LANES;
 const SMALL_PARALLEL = 8;
 
 /**

@@ -1,16 +1,26 @@
 import { AnsweredError } from "../contract/errors.ts";
 import type { OneGrant } from "../contract/grant.ts";
 import { assertUnchanged, type BlobSource, readSource } from "./blob-source.ts";
+import type { Lanes } from "./lanes.ts";
 import type { Span } from "./read-file.ts";
 import { type Transfer, useGrant } from "./transfer.ts";
 
-/** Sends a blob, or a piece of it, once; answers the store's etag. That it is there already is as good. */
-export async function put(
-  source: BlobSource,
-  grant: OneGrant,
-  transfer: Transfer,
-  span?: Span,
-): Promise<string | undefined> {
+type Sending = { grant: OneGrant; transfer: Transfer; lanes: Lanes; span?: Span };
+
+/** Sends a blob, or a piece of it, once, when a lane is free; answers the store's etag. That it is there already is as good. */
+export async function put(source: BlobSource, sending: Sending): Promise<string | undefined> {
+  const leave = await sending.lanes.enter(sending.transfer.signal);
+  try {
+    const etag = await putNow(source, sending);
+    leave({ bytes: sending.span ? sending.span.end - sending.span.start : source.size });
+    return etag;
+  } catch (error) {
+    leave({ bytes: 0, error });
+    throw error;
+  }
+}
+
+async function putNow(source: BlobSource, { grant, transfer, span }: Sending): Promise<string | undefined> {
   const size = span ? span.end - span.start : source.size;
   let sent = 0;
   const count = (bytes: number) => {
@@ -19,7 +29,8 @@ export async function put(
   };
   try {
     const headers = { "content-length": String(size) };
-    const body = counted(readSource(source, span), count);
+    const pieces = readSource(source, span);
+    const body = counted(transfer.up?.rate?.pace(pieces, transfer.signal) ?? pieces, count);
     const answer = await useGrant(transfer, { grant, headers: lacking(headers, grant.headers), body });
     answer.body.resume();
     return answer.headers["etag"];

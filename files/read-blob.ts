@@ -20,6 +20,7 @@ export function createBlobReader(desk: GrantDesk, transfer: Transfer): BlobReade
     if (from > 0) transfer.onBytes?.(from);
     for (let attempt = 1; at < blob.size; attempt += 1) {
       const before = at;
+      const leave = await transfer.down?.lanes.enter(transfer.signal);
       try {
         for await (const piece of readFrom(at, blob, { desk, transfer })) {
           at += piece.length;
@@ -27,9 +28,12 @@ export function createBlobReader(desk: GrantDesk, transfer: Transfer): BlobReade
           yield piece;
         }
       } catch (error) {
+        leave?.({ bytes: at - before, error });
         // As long as bytes come, a line may break as often as it likes.
         if (at > before) attempt = 1;
         await pauseBeforeRetry(error, { ...policy, attempt });
+      } finally {
+        leave?.({ bytes: at - before });
       }
     }
   };
@@ -49,8 +53,9 @@ async function* readFrom(start: number, blob: BlobRef, { desk, transfer }: Sourc
   const url = resolveGrantUrl(transfer.url, grant.url);
   // A store that knows no ranges sends everything again.
   let at = answer.status === 206 ? start : 0;
+  const body = answer.body as AsyncIterable<Buffer>;
   try {
-    for await (const piece of answer.body as AsyncIterable<Buffer>) {
+    for await (const piece of transfer.down?.rate?.pace(body, transfer.signal) ?? body) {
       const fresh = piece.subarray(Math.max(0, start - at));
       at += piece.length;
       if (at > blob.size)

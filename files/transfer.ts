@@ -5,7 +5,9 @@ import type { BlobRef } from "../contract/manifest.ts";
 import { parseJson } from "../contract/parse-json.ts";
 import type { RetryPolicy } from "../contract/retry.ts";
 import { readText, type StreamedAnswer } from "./exchange.ts";
+import type { Lanes } from "./lanes.ts";
 import type { NodeHttp } from "./node-http.ts";
+import type { Rate } from "./rate.ts";
 
 /** What moving blobs needs: whom to ask for grants and what for, and how to send bytes. */
 export type Transfer = {
@@ -21,8 +23,12 @@ export type Transfer = {
   policy?: RetryPolicy | undefined;
   /** Hears of bytes as they move; negative when they have to move once more. */
   onBytes?: ((bytes: number) => void) | undefined;
+  /** What all transfers of a program share: how many at once, and how fast at most. Made for the one call when absent. */
+  up?: Line | undefined;
+  down?: Line | undefined;
   signal?: AbortSignal | undefined;
 };
+export type Line = { lanes: Lanes; rate?: Rate | undefined };
 
 export type Exchange = {
   grant: OneGrant;

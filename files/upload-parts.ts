@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Grant, GrantRequest } from "../contract/grant.ts";
 import { DEFAULT_POLICY, withRetry } from "../contract/retry.ts";
 import { type BlobSource, blobOf, readSource } from "./blob-source.ts";
+import { type Lanes, MOST_LANES } from "./lanes.ts";
 import { forEachParallel } from "./parallel.ts";
 import { put } from "./put.ts";
 import type { Span } from "./read-file.ts";
@@ -11,12 +12,12 @@ type PartsGrant = Extract<Grant, { kind: "parts" }>;
 type Part = { number: number; span: Span; sha256: string };
 type Done = { number: number; etag?: string; sha256: string };
 
-const PARTS_PARALLEL = 3;
 /** Grants for so many parts are asked for at once: half a GiB, which a slow line moves well before they expire. */
 const GRANT_BATCH = 16;
 
 /** Sends the parts of a large blob that the store does not hold yet, then has them joined. */
-export async function uploadParts(source: BlobSource, grant: PartsGrant, transfer: Transfer): Promise<void> {
+export async function uploadParts(upload: Upload): Promise<void> {
+  const { source, grant, transfer } = upload;
   const held = new Set(grant.held);
   const done: Done[] = [];
   const missing: number[] = [];
@@ -29,33 +30,32 @@ export async function uploadParts(source: BlobSource, grant: PartsGrant, transfe
     }
   }
   for (let at = 0; at < missing.length; at += GRANT_BATCH)
-    done.push(...(await uploadBatch(missing.slice(at, at + GRANT_BATCH), { source, grant, transfer })));
+    done.push(...(await uploadBatch(missing.slice(at, at + GRANT_BATCH), upload)));
 
   const parts = done.sort((a, b) => a.number - b.number);
   const request = { entry: transfer.entryOf(blobOf(source)), upload: grant.upload, parts };
   await transfer.client.completeUpload(request, { signal: transfer.signal });
 }
 
-type Upload = { source: BlobSource; grant: PartsGrant; transfer: Transfer };
+type Upload = { source: BlobSource; grant: PartsGrant; lanes: Lanes; transfer: Transfer };
 
-async function uploadBatch(numbers: number[], { source, grant, transfer }: Upload): Promise<Done[]> {
+async function uploadBatch(numbers: number[], upload: Upload): Promise<Done[]> {
+  const { source, grant, lanes, transfer } = upload;
   const parts: Part[] = [];
   for (const number of numbers) parts.push(await partOf(source, grant, number));
-  const fresh = new Map(
-    (await grantsOf(parts, { source, grant, transfer })).map((one, index) => [parts[index]?.number, one]),
-  );
+  const fresh = new Map((await grantsOf(parts, upload)).map((one, index) => [parts[index]?.number, one]));
   const done: Done[] = [];
-  const parallel = { limit: PARTS_PARALLEL, signal: transfer.signal };
+  const parallel = { limit: MOST_LANES, signal: transfer.signal };
   await forEachParallel(parts, parallel, async (part, signal) => {
     const one = { ...transfer, signal };
     const send = async () => {
       const [permission] = fresh.has(part.number)
         ? [fresh.get(part.number)]
-        : await grantsOf([part], { source, grant, transfer: one });
+        : await grantsOf([part], { ...upload, transfer: one });
       fresh.delete(part.number);
       if (permission?.kind === "refused") throw asGrantRefusal(permission);
       if (permission?.kind !== "one") return undefined;
-      return put(source, permission, one, part.span);
+      return put(source, { grant: permission, lanes, transfer: one, span: part.span });
     };
     const etag = await withRetry(send, { ...(transfer.policy ?? DEFAULT_POLICY), repeatable: true, signal });
     done.push({ number: part.number, sha256: part.sha256, ...(etag === undefined ? {} : { etag }) });

@@ -2,12 +2,12 @@ import { AnsweredError } from "../contract/errors.ts";
 import { DEFAULT_POLICY, withRetry } from "../contract/retry.ts";
 import { type BlobSource, blobOf, nameOf } from "./blob-source.ts";
 import { createGrantDesk, type GrantDesk } from "./grant-desk.ts";
+import { createLanes, type Lanes, MOST_LANES } from "./lanes.ts";
 import { forEachParallel } from "./parallel.ts";
 import { put } from "./put.ts";
 import type { Transfer } from "./transfer.ts";
 import { uploadParts } from "./upload-parts.ts";
 
-const UPLOAD_PARALLEL = 4;
 /** An upload in parts that was left for days may be swept while it is taken up again. */
 const MAX_RESTARTS = 2;
 
@@ -23,25 +23,28 @@ const MAX_RESTARTS = 2;
  */
 export async function upload(sources: readonly BlobSource[], transfer: Transfer): Promise<void> {
   const desk = createGrantDesk(transfer, sources.map(blobOf));
-  const parallel = { limit: UPLOAD_PARALLEL, signal: transfer.signal };
+  const { lanes } = transfer.up ?? { lanes: createLanes() };
+  const parallel = { limit: MOST_LANES, signal: transfer.signal };
   await forEachParallel(sources, parallel, async (source, signal) => {
     try {
-      await uploadOne(source, desk, { ...transfer, signal });
+      await uploadOne(source, { desk, lanes, transfer: { ...transfer, signal } });
     } catch (error) {
       throw named(error, source);
     }
   });
 }
 
-async function uploadOne(source: BlobSource, desk: GrantDesk, transfer: Transfer): Promise<void> {
+type Way = { desk: GrantDesk; lanes: Lanes; transfer: Transfer };
+
+async function uploadOne(source: BlobSource, { desk, lanes, transfer }: Way): Promise<void> {
   const blob = blobOf(source);
   let restarts = MAX_RESTARTS;
   const attempt = async (): Promise<void> => {
     const grant = await desk.take(blob);
     if (grant.kind === "held") return transfer.onBytes?.(blob.size);
     try {
-      if (grant.kind === "parts") await uploadParts(source, grant, transfer);
-      else await put(source, grant, transfer);
+      if (grant.kind === "parts") await uploadParts({ source, grant, lanes, transfer });
+      else await put(source, { grant, lanes, transfer });
     } catch (error) {
       // Whatever went wrong, the next try has a fresh grant.
       desk.drop(blob);

@@ -14,6 +14,8 @@ import type { Install } from "./update/updater.ts";
 
 const absolute = z.string().refine((path) => isAbsolute(path) && path !== "/", "the full path of a folder");
 const bytes = z.int().min(1);
+/** Bytes a second. */
+export const MIN_RATE = 8 * 1024;
 const caps = z.strictObject({
   cpus: bytes.optional(),
   memoryBytes: bytes.optional(),
@@ -75,6 +77,9 @@ const config = z.strictObject({
     .int()
     .min(0)
     .default(10 * 1024 ** 3),
+  /** Bytes a second, of all transfers of blobs together; unbounded when left out. */
+  uploadRate: z.int().min(MIN_RATE).optional(),
+  downloadRate: z.int().min(MIN_RATE).optional(),
   /** Level of the owner's own account's jobs; others' are always strict. With `strict` the worker refuses to start without it. */
   sandbox: sandboxLevel.default("none"),
   /** Folders outside /usr that strict jobs may read, for languages installed there; commands are found in their bin. */

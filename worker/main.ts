@@ -2,6 +2,9 @@ import type { Client } from "../contract/client.ts";
 import type { AnswerOf } from "../contract/operations.ts";
 import { createRetryingClient, isWorthRetry } from "../contract/retry.ts";
 import type { Takes } from "../contract/worker.ts";
+import { createLanes } from "../files/lanes.ts";
+import { createRate } from "../files/rate.ts";
+import type { Line } from "../files/transfer.ts";
 import { runLease } from "./attempt.ts";
 import { createBackOff } from "./back-off.ts";
 import { createBudget } from "./budget.ts";
@@ -111,7 +114,13 @@ async function work(life: Life): Promise<string> {
     const shop: Unlinked = {
       ...place,
       client,
-      transfer: { client: createRetryingClient(client), http, url: config.url },
+      transfer: {
+        client: createRetryingClient(client),
+        http,
+        url: config.url,
+        up: lineOf(config.uploadRate),
+        down: lineOf(config.downloadRate),
+      },
       deliveries: createDeliveries(2 * config.slots + 2),
       house: houseOf(config),
       machine,
@@ -132,6 +141,11 @@ async function work(life: Life): Promise<string> {
     close();
   }
 }
+
+const lineOf = (rate: number | undefined): Line => ({
+  lanes: createLanes(),
+  ...(rate !== undefined && { rate: createRate(rate) }),
+});
 
 const whyOf = ({ signal }: AbortController): string =>
   signal.aborted ? String(signal.reason) : "its one piece of work is done";

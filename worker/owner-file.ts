@@ -10,7 +10,7 @@ import type { WorkerOptions } from "./config.ts";
 import { disagreements, missingSensors } from "./owner-rules/doubts.ts";
 import type { Sources } from "./owner-rules/sources.ts";
 import { type RuleTerms, rulesTable } from "./owner-rules/terms.ts";
-import { count, size, time } from "./owner-units.ts";
+import { count, rate, size, time } from "./owner-units.ts";
 
 /** What the owner of a machine may write into worker.toml, in the words and units of the command line. */
 const ownerFile = z.strictObject({
@@ -19,6 +19,9 @@ const ownerFile = z.strictObject({
   runtimes: z.array(z.string()).optional(),
   tags: z.array(machineTag).max(MAX_MACHINE_TAGS).optional(),
   network: z.array(accountId).max(256).optional(),
+  "upload-rate": rate.optional(),
+  "download-rate": rate.optional(),
+  "cache-size": size.optional(),
   update: z.boolean().optional(),
   limits: z
     .strictObject({
@@ -39,7 +42,10 @@ const ownerFile = z.strictObject({
 
 export type OwnerFile = {
   /** What holds from a start on. */
-  options: Pick<WorkerOptions, "sandbox" | "slots" | "runtimes" | "tags" | "network" | "caps">;
+  options: Pick<
+    WorkerOptions,
+    "sandbox" | "slots" | "runtimes" | "tags" | "network" | "uploadRate" | "downloadRate" | "cacheBytes" | "caps"
+  >;
   /** What holds at once when the file changes. */
   rules: RuleTerms;
 };
@@ -66,6 +72,9 @@ export async function readOwnerFile(path: string, sources: Sources, given?: numb
       runtimes,
       tags,
       network,
+      uploadRate: parsed.data["upload-rate"],
+      downloadRate: parsed.data["download-rate"],
+      cacheBytes: parsed.data["cache-size"],
       caps: {
         cpus: limits.cpus,
         memoryBytes: limits.memory,

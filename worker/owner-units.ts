@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { MIN_RATE } from "./config.ts";
 
 /** Sizes and times of worker.toml, in the units of the command line. */
 const UNITS = { K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 } as const;
@@ -14,6 +15,9 @@ export const size = z
     const unit = value.slice(-1).toUpperCase();
     return Math.round(Number.parseFloat(value) * (unit in UNITS ? UNITS[unit as keyof typeof UNITS] : 1));
   });
+
+/** Bytes a second. Slower than the least, connections would be taken for dead. */
+export const rate = size.refine((value) => value >= MIN_RATE, "at least 8K a second");
 
 export const time = z
   .string("a time such as 90s, 10m or 2h")

@@ -28,6 +28,9 @@ it("reads what the owner grants, in the units of the command line", async () => 
     sandbox = "strict"
     slots = 4
     runtimes = ["/opt/conda"]
+    upload-rate = "500K"
+    download-rate = "1.5M"
+    cache-size = "20G"
     [limits]
     cpus = 2
     memory = "1.5G"
@@ -45,6 +48,9 @@ it("reads what the owner grants, in the units of the command line", async () => 
     sandbox: "strict",
     slots: 4,
     runtimes: ["/opt/conda"],
+    uploadRate: 500 * 1024,
+    downloadRate: 1.5 * 1024 ** 2,
+    cacheBytes: 20 * 1024 ** 3,
     caps: { cpus: 2, memoryBytes: 1.5 * 1024 ** 3, diskBytes: 1000, openFiles: 100, cpuMs: 7_200_000 },
   });
   expect(rules).toEqual({
@@ -64,9 +70,18 @@ it("grants the usual when there is no file", async () => {
 
 it("tells all mistakes together", async () => {
   const message = await mistakesOf(
-    'sandbox = "iron"\ncolour = 1\n[limits]\nmemory = "lots"\ncpu-time = 5\ncpus = 0.5\n',
+    'sandbox = "iron"\ncolour = 1\nupload-rate = "fast"\ndownload-rate = "1K"\n[limits]\nmemory = "lots"\ncpu-time = 5\ncpus = 0.5\n',
   );
-  for (const word of ["sandbox: ", "colour", "limits.memory: ", "500M or 2G", "limits.cpu-time: ", "limits.cpus: "])
+  for (const word of [
+    "sandbox: ",
+    "colour",
+    "upload-rate: a size such as",
+    "download-rate: at least 8K",
+    "limits.memory: ",
+    "500M or 2G",
+    "limits.cpu-time: ",
+    "limits.cpus: ",
+  ])
     expect(message).toContain(word);
 });
 
