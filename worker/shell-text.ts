@@ -1,5 +1,9 @@
-/** A word of a shell, whatever is in it. */
-export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+/** A word of a shell, whatever is in it; but no program can be given a NUL. */
+export function quote(text: string): string {
+  if (text.includes("\0"))
+    throw new Error(`a word with a NUL can't be passed on: ${JSON.stringify(text.slice(0, 100))}`);
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
 
 type Call = { command: readonly string[]; env: Readonly<Record<string, string>> };
 

@@ -30,9 +30,9 @@ export function strictChild(setting: StrictSetting, { user, slot, watchdog }: Pl
     const child = spawnBubblewrap(setting, { run, streams, user, slot });
     streams.out.closeWriter();
     streams.errors.closeWriter();
-    const { pid: outer } = child;
     const exited = exitOf(child);
-    if (outer === undefined) return { exited, roots: () => [], kill: () => undefined, read: () => undefined };
+    if (child.pid === undefined) return { exited, roots: () => [], kill: () => undefined, read: () => undefined };
+    const outer: number = child.pid;
     watchdog.began(outer);
     const shell = gather(child, INNER_FD.shell);
     send(child, innerScript(run));
@@ -49,7 +49,7 @@ export function strictChild(setting: StrictSetting, { user, slot, watchdog }: Pl
         for (const pid of found) signalTo(pid, "SIGKILL");
         if (performance.now() - began < (found.length > 0 ? OUTER_MS : UNKNOWN_MS)) return;
         forced = true;
-        signalTo(outer ?? 0, "SIGKILL");
+        signalTo(outer, "SIGKILL");
       };
       killer ??= setInterval(send, AGAIN_MS);
       send();

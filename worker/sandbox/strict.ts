@@ -4,7 +4,7 @@ import { childrenOf } from "../process-tree.ts";
 import { quote } from "../shell-text.ts";
 import type { SlotShell } from "../slot/shell.ts";
 import { below, signalName, startInSlot } from "../slot/start.ts";
-import { again, FD, runText } from "../slot/text.ts";
+import { again, FD, hereDocument, runText } from "../slot/text.ts";
 import { explainShellFailure } from "../start-failure.ts";
 import { bubblewrapWords, INNER_FD } from "./bubblewrap.ts";
 import { coresOf } from "./cores.ts";
@@ -50,6 +50,7 @@ export function strictInSlot(
       return said;
     };
     const inner = () => below(shell).flatMap((bubblewrap) => childrenOf(bubblewrap));
+    const script = hereDocument(INNER_FD.script, innerScript(run));
     const filter = setting.seccomp === undefined ? "" : `${INNER_FD.seccomp}<${quote(setting.seccomp)}`;
     return startInSlot(shell, {
       text: (number) =>
@@ -57,8 +58,8 @@ export function strictInSlot(
           cwd: "/",
           stdin: streams.input?.path,
           body: `export PATH; exec ${strictWords(setting, run, slot).map(quote).join(" ")}`,
-          more: `${filter} ${INNER_FD.script}<<'end of ${number}' ${INNER_FD.shell}>${again(FD.say)}`,
-          lines: `${innerScript(run)}end of ${number}\n`,
+          more: `${filter} ${script.redirection} ${INNER_FD.shell}>${again(FD.say)}`,
+          lines: script.lines,
         }),
       roots: inner,
       group: () => (listen().startsWith(BEGUN) ? inner()[0] : "unasked"),

@@ -89,7 +89,8 @@ export function startSlotShell({ channels, user, notice }: Setting): SlotShell {
 
   /** What an earlier one has not read is not for this one. */
   async function next(): Promise<void> {
-    for (emptyNow(channels.control); control.writableLength > 0; emptyNow(channels.control)) await turn();
+    for (emptyNow(channels.control); control.writableLength > 0 && !closing; emptyNow(channels.control)) await turn();
+    if (closing) return;
     generation += 1;
     outer.stdin?.write(`${generation}\n`);
     control.write(opening(generation, TOOLS.PATH));
@@ -115,11 +116,18 @@ export function startSlotShell({ channels, user, notice }: Setting): SlotShell {
     died(why);
     if (deaths >= MOST_DEATHS) return;
     notice(`the shell of a slot is started again: ${why}`);
-    setTimeout(() => {
-      if (closing) return;
+    setTimeout(relaunch, AGAIN_MS);
+  }
+
+  function relaunch(): void {
+    if (closing) return;
+    try {
       outer = launch();
       void next();
-    }, AGAIN_MS);
+    } catch (error) {
+      // No descriptor left, for one.
+      died(error instanceof Error ? error.message : String(error));
+    }
   }
 
   /** Given up on once; whoever comes later may have more luck. */
@@ -127,8 +135,8 @@ export function startSlotShell({ channels, user, notice }: Setting): SlotShell {
     if (closing) return;
     deaths = MOST_DEATHS - 1;
     up = createGate();
-    if (outer.exitCode !== null || outer.signalCode !== null || outer.pid === undefined) outer = launch();
-    void next();
+    if (outer.exitCode !== null || outer.signalCode !== null || outer.pid === undefined) relaunch();
+    else void next();
   }
 
   return {

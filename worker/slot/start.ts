@@ -16,10 +16,15 @@ export function slotStart(shell: SlotShell, user: SlotUser | undefined, slot: nu
     const { processes, ...others } = run.limits;
     const limits = user && processes !== undefined ? { ...others, processes: processes + 1 } : others;
     const command = [...coresOf(run.limits, slot), ...run.command];
-    const body = [...rlimits(limits).slice(1), replaceShell({ command, env: run.env })].join(" && ");
+    const text = {
+      cwd: run.folder.work,
+      stdin: streams.input?.path,
+      before: rlimits(limits).slice(1),
+      body: replaceShell({ command, env: run.env }),
+    };
     const roots = () => below(shell);
     return startInSlot(shell, {
-      text: (number) => runText(number, { cwd: run.folder.work, stdin: streams.input?.path, body }),
+      text: (number) => runText(number, text),
       roots,
       // The first process itself hears from the outside of nothing but KILL.
       group: () => (roots().length > 0 ? shell.first() : undefined),
@@ -93,19 +98,17 @@ export function startInSlot(shell: SlotShell, task: Task): Started {
     roots: task.roots,
     kill,
     read(exit, text) {
-      const why = ended && trouble(ended, text);
+      const why = ended && trouble(ended);
       return why === undefined ? task.read(exit, text) : { outcome: "unable", exitCode: 125, reason: why };
     },
   };
 }
 
 /** What went wrong with the slot and not with the command. */
-function trouble(ended: Ended, errors: string): string | undefined {
+function trouble(ended: Ended): string | undefined {
   if ("dead" in ended) return `this slot was killed from the outside: ${ended.dead}`;
   const { status, said } = ended;
-  if (status <= 128 && said !== "") return `this slot's shell says: ${said.trim()}`;
-  if (status !== 126 && status !== 127 && errors.startsWith(SPEAKER)) return errors.slice(SPEAKER.length).trim();
-  return undefined;
+  return status <= 128 && said !== "" ? `this slot's shell says: ${said.trim()}` : undefined;
 }
 
 /** The shell says "Killed" or the like; a status above 128 alone is the command's own. */

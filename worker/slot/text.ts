@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { SlotUser } from "../sandbox/port.ts";
 import { quote } from "../shell-text.ts";
 
@@ -46,7 +47,9 @@ echo "R ${generation}" >&2
 type Call = {
   cwd: string;
   stdin: string | undefined;
-  /** What the subshell does; it has to end in `exec`. */
+  /** What the subshell does first; if it fails, that is this machine's fault and not the job's. */
+  before?: readonly string[];
+  /** The last that it does: an `exec`. */
   body: string;
   /** Its descriptors beside the first three; what it was handed must be closed. */
   more?: string;
@@ -54,9 +57,21 @@ type Call = {
   lines?: string;
 };
 
-/** One run: a subshell whose streams are opened anew, so that what a job does to them does not outlive it. */
-export function runText(number: number, { cwd, stdin, body, more = `${FD.out}<&-`, lines = "" }: Call): string {
-  const streams = `<${stdin === undefined ? "/dev/null" : quote(stdin)} >${again(FD.out)} 2>${again(FD.errors)}`;
+/**
+ * One run: a subshell whose streams are opened anew, so that what a job does to them does not outlive it. What goes wrong before the last
+ * word is said by the slot's shell on its own standard error, where no job can write.
+ */
+export function runText(number: number, call: Call): string {
+  const { cwd, stdin, before = [], body, more = `${FD.out}<&-`, lines = "" } = call;
+  const [aside, first] =
+    before.length > 0 ? ["9>&2", `{ ${before.join(" && ")}; } 2>&9 || exit 125; exec 9>&-; `] : ["", ""];
+  const streams = `<${stdin === undefined ? "/dev/null" : quote(stdin)} >${again(FD.out)} ${aside} 2>${again(FD.errors)}`;
   const rest = `${more} ${FD.errors}<&- ${FD.say}<&-`;
-  return `( cd -- ${quote(cwd)} || exit 125; ${body} ) ${streams} ${rest}; e ${number}\n${lines}`;
+  return `cd -- ${quote(cwd)} && ( ${first}${body} ) ${streams} ${rest}; e ${number}\n${lines}`;
+}
+
+/** Lines that a shell reads as they are. They may hold anything but the word that ends them, which therefore nobody can guess. */
+export function hereDocument(fd: number, text: string): { redirection: string; lines: string } {
+  const end = `end-${randomUUID()}`;
+  return { redirection: `${fd}<<'${end}'`, lines: `${text}${end}\n` };
 }

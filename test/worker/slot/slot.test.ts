@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { childrenOf } from "../../../worker/process-tree.ts";
 import { processesWith, until } from "../processes.ts";
-import { openScene, type Scene } from "../sandbox/scene.ts";
+import { openScene, type Scene, strictMissing } from "../sandbox/scene.ts";
 
 const unique = (): string => `slot-${process.pid}-${Math.random().toString(36).slice(2)}`;
 const MIB = 1024 * 1024;
@@ -18,9 +18,12 @@ async function openSlot(options: Parameters<typeof openScene>[0] = {}): Promise<
 
 const sh = (script: string): string[] => ["sh", "-c", script];
 
+const levels = ["none", ...(strictMissing === undefined ? ["strict" as const] : [])] as const;
+
 describe("a task in a slot", () => {
-  it("gets its words and variables exactly, and no others", async () => {
-    const { run } = await openSlot();
+  it.each(levels)("gets its words and variables exactly, and no others, at level %s", async (level) => {
+    const scene = await openSlot();
+    const run: Scene["run"] = (command, more = {}) => scene.run(command, { level, ...more });
     const all = Array.from({ length: 0x4ff }, (_, at) => String.fromCharCode(at + 1)).join("");
     const words = [all, "it's", "$HOME `id` \\", "line\nline", "", "-n", "x".repeat(100_000)];
     const { stdout } = await run(["printf", "%s\\n--\\n", ...words]);
@@ -200,6 +203,48 @@ describe("a task in a slot", () => {
 });
 
 describe("a slot", () => {
+  it.each(levels)("takes nothing in a task's words or variables for its own, at level %s", async (level) => {
+    const { run } = await openSlot();
+    const script = "echo broken out >&1; kill -9 1; exit";
+    const ends = Array.from({ length: 50 }, (_, at) => `end of ${at}\nend-${at}\nEOF\n`).join("");
+    for (const text of [`x'\n${script}\n'`, `\n${ends}${script}\n`, `');${script};('`, `\n)\n${script}\n(`])
+      expect(await run(["printf", "%s", text], { level, env: { TEXT: text, "odd.name": text } })).toMatchObject({
+        outcome: "exited",
+        exitCode: 0,
+        stdout: text,
+        stderr: "",
+      });
+    expect(await run(["echo", "a\0b"], { level })).toMatchObject({
+      outcome: "unable",
+      reason: expect.stringContaining("NUL"),
+    });
+    expect(await run(["echo", "on"], { level })).toMatchObject({ stdout: "on\n" });
+  });
+
+  it.each(levels)("is not believed to be at fault when a task speaks in its name, at level %s", async (level) => {
+    const { run } = await openSlot();
+    for (const code of [1, 2, 125, 137]) {
+      const lie = `echo "/proc/self/fd/4: 1: cd: can't cd to /" >&2; exit ${code}`;
+      expect(await run(sh(lie), { level })).toMatchObject({ outcome: "exited", exitCode: code });
+    }
+  });
+
+  it("gives a task back whose limits this machine can't set", async () => {
+    const { run } = await openSlot();
+    expect(await run(["true"], { limits: { openFiles: 2 ** 31 } })).toMatchObject({
+      outcome: "unable",
+      reason: expect.stringContaining("limit"),
+    });
+    expect(await run(sh("ulimit -n; ls /proc/self/fd | wc -l"), { limits: { openFiles: 64 } })).toMatchObject({
+      stdout: expect.stringMatching(/^64\n/),
+    });
+    expect(await run(["no-such"], { limits: { openFiles: 64 } })).toMatchObject({
+      outcome: "not_started",
+      exitCode: 127,
+      stderr: "",
+    });
+  });
+
   const parentOf = (pid: number): number =>
     Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
 
