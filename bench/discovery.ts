@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { createClient } from "../contract/client.ts";
+import { createNodeHttp } from "../files/node-http.ts";
 import { startLocal } from "../functions/local.ts";
 import { announceServer } from "../lan/announce.ts";
 import { startWorker } from "../worker/main.ts";
@@ -47,7 +49,7 @@ try {
 
 /** The server comes up at another address and port; counted from its announcement until the worker has proved it there. */
 async function moves(): Promise<void> {
-  const took: number[] = [];
+  const [took, worked]: [number[], number[]] = [[], []];
   for (let move = 1; move <= Number(values.moves); move += 1) {
     await server.close();
     // Down for a while, as a machine that restarts: the worker looks at ever longer distances.
@@ -58,6 +60,8 @@ async function moves(): Promise<void> {
     const announcement = await announceServer({ host: new URL(server.url).hostname, url: server.url, fingerprint });
     await moved;
     took.push((performance.now() - began) / 1000);
+    await run();
+    worked.push((performance.now() - began) / 1000);
     announcement.close();
   }
   const facts = { moves: took.length, median: median(took) };
@@ -68,6 +72,23 @@ async function moves(): Promise<void> {
     bar: { atMost: 5 },
     ...facts,
   });
+  report({
+    figure: "longest time until a job was done there",
+    value: Math.max(...worked),
+    unit: "s",
+    median: median(worked),
+  });
+}
+
+/** A job to its end: the next move finds a worker at rest. */
+async function run(): Promise<void> {
+  const http = createNodeHttp({ pin: { origin: server.url, fingerprint } });
+  const client = createClient({ url: server.url, token: first?.tokens.submitter, transport: http.transport });
+  const { items } = await client.create({ jobs: [{ spec: { command: ["true"] } }] });
+  const [job] = items;
+  if (!job || "error" in job) throw new Error("a job was not created");
+  await client.get({ ids: [job.id], until: "ended", wait: 25_000 });
+  http.close();
 }
 
 /** While the server is away, others with keys of their own shout its name, one after the other, and note what they are sent. */
