@@ -1,13 +1,13 @@
 import { setMaxListeners } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fetchOutputs } from "../../sdk/fetch-outputs.ts";
 import { openServer } from "../../sdk/open-server.ts";
-import { openJournal } from "../../worker/journal.ts";
 import { type Market, openMarket } from "../support/market.ts";
 import { randomOf } from "../support/numbers.ts";
 import { processesNaming } from "../support/proc.ts";
+import { processesOfWorker, remainsOfServer, remainsOfWorker } from "../support/remains.ts";
 import { type Kept, keepRunning } from "./keep-running.ts";
 import { makeTask, realRuns, type Task, wrongFiles } from "./task.ts";
 
@@ -145,20 +145,11 @@ async function lookAround(market: Market, { server, worker }: { server: Kept; wo
   ]);
   if (stopped === "too long") worker.surprises.push(`it takes them more than ${STOP_MS} ms to stop`);
   const state = join(market.folder, "worker", "worker");
-  const blobs = join(market.folder, "server", "blobs");
-  const places = [join(blobs, "incoming"), join(blobs, "uploads"), join(state, "tasks"), join(state, "logs")];
-  const { journal, open } = openJournal(join(state, "journal"), (problem) => worker.surprises.push(problem));
-  journal.close();
-  const workerId = readFileSync(join(state, "worker-id"), "utf8").trim();
+  const { problems, openLeases, files } = remainsOfWorker(state);
+  worker.surprises.push(...problems);
   return {
-    orphans: new Set([...processesNaming(market.folder), ...processesNaming(`RENDT_ATTEMPT=${workerId}.`)]).size,
-    leftovers: places.flatMap(filesBelow),
-    openLeases: open.length,
+    orphans: new Set([...processesNaming(market.folder), ...processesOfWorker(state)]).size,
+    leftovers: [...remainsOfServer(join(market.folder, "server")), ...files],
+    openLeases,
   };
-}
-
-function filesBelow(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => !entry.isDirectory()).map(({ parentPath, name }) => join(parentPath, name));
 }

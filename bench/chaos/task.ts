@@ -11,14 +11,31 @@ const INPUT_BYTES = [40, 3000, 100_000];
 
 const SCRIPT = `
 echo began >> "$TALLY"
-mkdir out && cp in.bin out/copy.bin && yes "$NUMBER" | head -c ${LARGE_BYTES} > out/large.bin && echo "$NUMBER" > out/small.txt || exit 1
+mkdir out && cp in.bin out/copy.bin && yes "$NUMBER" | head -c "$LARGE" > out/large.bin && echo "$NUMBER" > out/small.txt || exit 1
 sleep "$REST"
+[ -z "$GATE" ] || until test -e "$GATE"; do sleep 0.02; done
 `;
 
+export type TaskOptions = {
+  folder: string;
+  restMs: number;
+  /** A file without which the task does not end. */
+  gate?: string;
+  largeBytes?: number;
+  inputBytes?: number;
+};
+
 /** Makes its input in `folder`, below which any user may write to the tally. */
-export function makeTask(number: number, { folder, restMs }: { folder: string; restMs: number }): Task {
+export function makeTask(number: number, options: TaskOptions): Task {
+  const {
+    folder,
+    restMs,
+    gate = "",
+    largeBytes = LARGE_BYTES,
+    inputBytes = INPUT_BYTES[number % INPUT_BYTES.length] ?? 0,
+  } = options;
   const input = join(folder, `${number}.bin`);
-  const bytes = randomBytes(INPUT_BYTES[number % INPUT_BYTES.length] ?? 0);
+  const bytes = randomBytes(inputBytes);
   writeFileSync(input, bytes);
   const tally = join(folder, `${number}.tally`);
   writeFileSync(tally, "");
@@ -26,7 +43,13 @@ export function makeTask(number: number, { folder, restMs }: { folder: string; r
   return {
     spec: {
       command: ["/bin/sh", "-c", SCRIPT],
-      env: { TALLY: tally, NUMBER: String(number), REST: (restMs / 1000).toFixed(3) },
+      env: {
+        TALLY: tally,
+        NUMBER: String(number),
+        REST: (restMs / 1000).toFixed(3),
+        GATE: gate,
+        LARGE: String(largeBytes),
+      },
       inputs: [{ path: input, as: "in.bin" }],
       outputs: ["out"],
       // Each of its workers may be killed: that is no fault of the job.
@@ -34,7 +57,7 @@ export function makeTask(number: number, { folder, restMs }: { folder: string; r
     },
     expected: {
       "out/copy.bin": sha256(bytes),
-      "out/large.bin": sha256(`${number}\n`.repeat(LARGE_BYTES).slice(0, LARGE_BYTES)),
+      "out/large.bin": sha256(`${number}\n`.repeat(largeBytes / 2).slice(0, largeBytes)),
       "out/small.txt": sha256(`${number}\n`),
     },
     tally,

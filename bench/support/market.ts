@@ -30,14 +30,29 @@ export type Market = {
 };
 
 /** `heavy`: it holds 500 MB of memory. */
-type WorkerOptions = { slots: number; heavy?: boolean };
+type WorkerOptions = {
+  slots: number;
+  heavy?: boolean;
+  /** Where it finds the server, when somebody stands between. */
+  url?: string;
+  /** Its RENDT_HOME, when it is not the only one. */
+  home?: string;
+  env?: Record<string, string> | undefined;
+};
+
+type MarketOptions = {
+  /** Another rendt.js than the built one. */
+  program?: string | undefined;
+  serverEnv?: Record<string, string>;
+  /** Made by somebody else; it is removed at the end all the same. */
+  folder?: string;
+};
 
 const START_MS = 30_000;
 const BALLAST = new URL("ballast.mjs", import.meta.url);
 
-/** `program`: another rendt.js than the built one. */
-export async function openMarket({ program = builtProgram() }: { program?: string } = {}): Promise<Market> {
-  const folder = mkdtempSync(join(tmpdir(), "rendt-bench-"));
+export async function openMarket(options: MarketOptions = {}): Promise<Market> {
+  const { program = builtProgram(), serverEnv, folder = mkdtempSync(join(tmpdir(), "rendt-bench-")) } = options;
   const url = `http://127.0.0.1:${await freePort()}`;
   const home = join(folder, "home");
   const profile = join(home, "profiles", "default.json");
@@ -55,7 +70,7 @@ export async function openMarket({ program = builtProgram() }: { program?: strin
 
   function launchServer(): Started {
     const words = ["up", "--no-worker", "--dir", join(folder, "server"), "--listen", new URL(url).host];
-    server = launch(words, { RENDT_HOME: home });
+    server = launch(words, { RENDT_HOME: home, ...serverEnv });
     return server;
   }
 
@@ -75,10 +90,11 @@ export async function openMarket({ program = builtProgram() }: { program?: strin
       log,
       server: () => server,
       launchServer,
-      launchWorker({ slots, heavy = false }) {
+      launchWorker({ slots, heavy = false, env, ...where }) {
         const ballast: Record<string, string> = heavy ? { NODE_OPTIONS: `--import ${BALLAST}` } : {};
-        const env = { RENDT_HOME: join(folder, "worker"), RENDT_URL: url, RENDT_TOKEN: tokens.worker, ...ballast };
-        return launch(["worker", "start", "--slots", String(slots)], env);
+        const { home = join(folder, "worker"), url: at = url } = where;
+        const own = { RENDT_HOME: home, RENDT_URL: at, RENDT_TOKEN: tokens.worker };
+        return launch(["worker", "start", "--slots", String(slots)], { ...own, ...ballast, ...env });
       },
       async startWorker(options) {
         const worker = market.launchWorker(options);

@@ -1,0 +1,128 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import type { Case } from "./case.ts";
+import { FINISH, type Stage, until } from "./stage.ts";
+
+/** A file system of its own, of so many MiB, where a worker or the server will have its folder. */
+const small =
+  (name: string, mib: number) =>
+  (folder: string): void => {
+    const place = join(folder, name);
+    mkdirSync(place);
+    const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${mib}m`, "tmpfs", place]);
+    if (status !== 0) throw new Error("a small file system can't be mounted here");
+    chmodSync(place, 0o711);
+  };
+
+const unmount = (name: string) => (folder: string) => void spawnSync("umount", ["-l", join(folder, name)]);
+
+/** Fills a disk to its last byte; answers how to make room again. A tmpfs may have room again right after it had none. */
+function fill(place: string): () => void {
+  const fillers = ["a", "b", "c", "d"].map((name) => join(place, `filler-${name}`));
+  for (const filler of fillers) {
+    const fd = openSync(filler, "w");
+    try {
+      for (;;) writeSync(fd, Buffer.alloc(4096));
+    } catch {
+      // Full: that is what was wanted.
+      closeSync(fd);
+    }
+  }
+  return () => {
+    for (const filler of fillers) rmSync(filler, { force: true });
+  };
+}
+
+const said = (stage: Stage, text: RegExp) => until(() => text.test(stage.log()));
+
+export const disks: Case[] = [
+  {
+    name: "worker's disk full when its task prints: given back with the reason, run again when there is room",
+    root: true,
+    prepare: small("worker", 8),
+    cleanUp: unmount("worker"),
+    async run(stage) {
+      await stage.worker();
+      const command = [
+        "/bin/sh",
+        "-c",
+        'echo began >> "$TALLY"; until test -e "$GATE"; do sleep 0.02; done; yes | head -c 2000000',
+      ];
+      const sent = await stage.submit({ plain: true, gated: true, spec: { command } });
+      await until(() => sent.runs() === 1);
+      const free = fill(join(stage.folder, "worker"));
+      sent.open();
+      await said(stage, /given back: .*(ENOSPC|no space)/i);
+      free();
+      stage.expect(sent, { runs: { least: 2, most: 20 } });
+    },
+  },
+  {
+    name: "worker's disk full when its task ends: the result arrives all the same",
+    root: true,
+    prepare: small("worker", 8),
+    cleanUp: unmount("worker"),
+    async run(stage) {
+      await stage.worker();
+      const sent = await stage.submit({ plain: true, gated: true });
+      await until(() => sent.runs() === 1);
+      const free = fill(join(stage.folder, "worker"));
+      sent.open();
+      await stage.ended(sent);
+      free();
+      stage.expect(sent);
+    },
+  },
+  {
+    name: "the task fills the disk: its own failure, its own words",
+    root: true,
+    prepare: small("worker", 8),
+    cleanUp: unmount("worker"),
+    async run(stage) {
+      await stage.worker();
+      const command = [
+        "/bin/sh",
+        "-c",
+        'echo began >> "$TALLY"; head -c 20000000 /dev/zero > big || { rm big; exit 7; }',
+      ];
+      const sent = await stage.submit({ plain: true, spec: { command } });
+      stage.expect(sent, { status: "failed" });
+    },
+  },
+  {
+    name: "server's disk full at upload and finish: it says so, and the result arrives when there is room",
+    root: true,
+    prepare: small("server", 24),
+    cleanUp: unmount("server"),
+    async run(stage) {
+      await stage.worker();
+      const sent = await stage.submit({ gated: true });
+      await until(() => sent.runs() === 1);
+      const free = fill(join(stage.folder, "server"));
+      sent.open();
+      const before = stage.gate.count(/./);
+      await until(() => stage.gate.count(/^PUT|grants|finish$/) > 0 && stage.gate.count(/./) > before + 3);
+      free();
+      stage.expect(sent);
+    },
+  },
+  {
+    name: "server's disk full at finish: the result arrives when there is room",
+    root: true,
+    prepare: small("server", 24),
+    cleanUp: unmount("server"),
+    async run(stage) {
+      await stage.worker();
+      const hold = stage.gate.hold(FINISH, "asked");
+      const sent = await stage.submit({ plain: true });
+      await hold.arrived;
+      const free = fill(join(stage.folder, "server"));
+      const before = stage.gate.count(FINISH);
+      hold.release();
+      await until(() => stage.gate.count(FINISH) > before + 2);
+      free();
+      stage.expect(sent);
+    },
+  },
+];
