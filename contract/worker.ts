@@ -109,6 +109,8 @@ export const workerView = z.lazy(() =>
     arch: z.string(),
     cpus: z.int(),
     memoryBytes: z.int(),
+    gpus: z.int().optional(),
+    tags: z.array(z.string()).optional(),
     sandbox: z.string(),
     registeredAt: z.int(),
     lastSeenAt: z.int(),

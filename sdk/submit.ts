@@ -21,8 +21,9 @@ export type SubmitOptions = {
   signal?: AbortSignal | undefined;
 };
 
-/** `existing`: an earlier request under the same id or key had made it. */
-export type Submitted = { id: string; status: JobStatus; existing: boolean };
+/** `existing`: an earlier request under the same id or key had made it. `warning`: it was taken, but this should be known. */
+export type Submitted = { id: string; status: JobStatus; existing: boolean; warning?: Warning };
+export type Warning = { code: string; message: string; hint: string };
 
 /** Hashes the inputs of a job, creates it, uploads what the store lacks and releases it. */
 export async function submitJob(server: Server, order: Order, options: SubmitOptions): Promise<Submitted> {
@@ -102,7 +103,7 @@ async function createBatch(server: Server, batch: readonly Prepared[], options: 
       results.push(refusalOf(item));
       continue;
     }
-    const { id, existing, missing } = item;
+    const { id, existing, missing, warning } = item;
     const lacking = new Set(missing.map((blob) => blob.sha256).filter((sha256) => !sent.has(sha256)));
     const sources = (batch[at]?.sources ?? []).filter(({ sha256 }) => lacking.has(sha256));
     await upload(sources, {
@@ -117,7 +118,7 @@ async function createBatch(server: Server, batch: readonly Prepared[], options: 
     const release = () => server.client.release({ id }, { signal });
     const released =
       item.status === "uploading" ? await withRetry(release, { ...server.policy, repeatable: true, signal }) : item;
-    results.push({ id, existing, status: released.status });
+    results.push({ id, existing, status: released.status, ...(warning && { warning }) });
   }
   return results;
 }

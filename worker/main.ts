@@ -1,12 +1,9 @@
-import type { Client } from "../contract/client.ts";
 import type { AnswerOf } from "../contract/operations.ts";
-import { createRetryingClient, isWorthRetry } from "../contract/retry.ts";
-import type { Takes } from "../contract/worker.ts";
+import { createRetryingClient } from "../contract/retry.ts";
 import { createLanes } from "../files/lanes.ts";
 import { createRate } from "../files/rate.ts";
 import type { Line } from "../files/transfer.ts";
 import { runLease } from "./attempt.ts";
-import { createBackOff } from "./back-off.ts";
 import { createBudget } from "./budget.ts";
 import type { WorkerConfig, WorkerOptions } from "./config.ts";
 import { deliver, removeFiles } from "./deliver.ts";
@@ -17,12 +14,13 @@ import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import type { Held } from "./held.ts";
 import { createInputs } from "./inputs.ts";
 import { createLoop, type Loop } from "./loop.ts";
-import { type Machine, measureMachine, offerOf } from "./machine/machine.ts";
+import { type Machine, measureMachine } from "./machine/machine.ts";
 import { createOrders } from "./orders.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { askOwner, type Owner } from "./owner.ts";
 import { openReach } from "./reach.ts";
 import { recover } from "./recover.ts";
+import { register } from "./register.ts";
 import { keepHeapSmall } from "./small-heap.ts";
 import { serveStatus } from "./status.ts";
 import { tellStatus } from "./tell-status.ts";
@@ -149,44 +147,6 @@ const lineOf = (rate: number | undefined): Line => ({
 
 const whyOf = ({ signal }: AbortController): string =>
   signal.aborted ? String(signal.reason) : "its one piece of work is done";
-
-/** Tries for ever: a worker may start before its server. Undefined when it was told to stop meanwhile. */
-async function register(
-  client: Client,
-  { config, place, machine, draining }: Life,
-  takes: Takes | undefined,
-): Promise<AnswerOf<"register"> | undefined> {
-  const backOff = createBackOff();
-  const { signal } = draining;
-  while (!signal.aborted) {
-    try {
-      return await client.register(
-        {
-          id: place.workerId,
-          name: config.name,
-          slots: config.slots,
-          version: RENDT_VERSION,
-          ...offerOf(config, machine),
-          ...(await offeredDisk(config, place)),
-          ...place.sandbox.measured,
-          ...(takes && { takes }),
-        },
-        { signal },
-      );
-    } catch (error) {
-      if (signal.aborted) return undefined;
-      if (!isWorthRetry(error, { repeatable: true })) throw error;
-      await backOff.wait(error, signal).catch(() => undefined);
-    }
-  }
-  return undefined;
-}
-
-/** What a task may fill: what the owner says, or what is free now. */
-async function offeredDisk({ caps }: WorkerConfig, { sandbox }: Workplace): Promise<{ diskBytes: number }> {
-  const room = await roomAt(sandbox.taskRoot);
-  return { diskBytes: Math.min(room.bytes, caps.diskBytes ?? Number.POSITIVE_INFINITY) };
-}
 
 /** The parts of a workshop that do not know each other. */
 type Unlinked = Omit<Workshop, "heartbeat" | "outbox" | "orders">;

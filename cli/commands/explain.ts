@@ -17,9 +17,10 @@ export async function run(call: Call): Promise<number> {
   return 0;
 }
 
-function tell({ job, reasons, workers }: AnswerOf<"explain">, terminal: Terminal): void {
+function tell({ job, reasons, ahead, workers }: AnswerOf<"explain">, terminal: Terminal): void {
   terminal.line([job.id, showStatus(job.status, terminal), showTasks(job)].filter((text) => text !== "").join("  "));
   for (const reason of reasons) terminal.line(`  ${harmless(reason)}`);
+  if (ahead !== undefined) terminal.line(`  ${showPlace(ahead)}`);
   if (workers.length === 0) return;
   const rows = workers.map(({ name, id: worker, lastSeenAt, sandbox, fits, reasons: why }) => [
     harmless(name),
@@ -30,4 +31,13 @@ function tell({ job, reasons, workers }: AnswerOf<"explain">, terminal: Terminal
     harmless(why.join("; ")),
   ]);
   for (const line of formatTable([["WORKER", "ID", "SEEN", "SANDBOX", "FITS", "WHY"], ...rows])) terminal.line(line);
+}
+
+/** The server looks at no more than these. */
+const MOST_AHEAD = 1000;
+
+function showPlace(ahead: number): string {
+  if (ahead === 0) return "next in its queue";
+  if (ahead >= MOST_AHEAD) return `behind ${MOST_AHEAD} jobs or more in its queue`;
+  return `behind ${ahead} ${ahead === 1 ? "job" : "jobs"} in its queue`;
 }

@@ -12,14 +12,15 @@ export async function run(call: Call): Promise<number> {
     terminal.json(worker);
     return 0;
   }
-  const { id, name, account, slots, version, os, arch, cpus, memoryBytes, sandbox, registeredAt, lastSeenAt } = worker;
+  const { id, name, account, slots, version, sandbox, registeredAt, lastSeenAt, tags = [] } = worker;
   const now = Date.now();
   const rows = [
     ["Worker", id],
     ["Name", harmless(name)],
     ["Account", account],
     ["Slots", String(slots)],
-    ["Machine", harmless(`${os} ${arch}, ${cpus} cpus, ${formatSize(memoryBytes)}`)],
+    ["Machine", harmless(describeMachine(worker))],
+    ...(tags.length > 0 ? [["Tags", harmless(tags.join(" "))]] : []),
     ["Sandbox", sandbox],
     ["State", describe(worker, now)],
     ["Version", harmless(version)],
@@ -28,6 +29,11 @@ export async function run(call: Call): Promise<number> {
   ];
   for (const line of formatTable(rows)) terminal.line(line);
   return 0;
+}
+
+function describeMachine({ os, arch, cpus, gpus = 0, memoryBytes }: WorkerView): string {
+  const devices = gpus === 0 ? "" : `, ${gpus} gpus`;
+  return `${os} ${arch}, ${cpus} cpus${devices}, ${formatSize(memoryBytes)}`;
 }
 
 function describe(worker: WorkerView, now: number): string {

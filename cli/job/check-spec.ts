@@ -42,5 +42,6 @@ function wordOf([field = "", ...rest]: readonly PropertyKey[]): string {
     .replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   if (word === "command") return word;
   if (word === "secrets") return ["--secret", ...rest].join(" ");
+  if (word === "tags") return "--tag";
   return word === "outputs" ? "--output" : [`--${word}`, rest.join(".")].join(" ").trim();
 }

@@ -81,6 +81,9 @@ export async function describeJob({ options: typed, command: typedCommand, envir
       ...given("queue", options.queue),
       ...given("sandbox", levelOf(options.sandbox)),
       ...given("limits", limitsOf(options)),
+      ...given("tags", options.tag),
+      ...given("network", options.network),
+      ...given("worker", options.worker),
     },
     inputs,
     exclude: options.exclude ?? [],
@@ -105,8 +108,13 @@ function given<N extends string, T>(name: N, value: T | undefined): { [K in N]?:
 /** The option's own list of choices is the contract's. */
 const levelOf = (text: string | undefined) => (text === undefined ? undefined : sandboxLevel.parse(text));
 
-function limitsOf({ cpus, memory, disk }: Values): JobSpecInput["limits"] {
-  const limits = { ...given("cpus", cpus), ...given("memoryBytes", memory), ...given("diskBytes", disk) };
+function limitsOf({ cpus, gpus, memory, disk }: Values): JobSpecInput["limits"] {
+  const limits = {
+    ...given("cpus", cpus),
+    ...given("gpus", gpus),
+    ...given("memoryBytes", memory),
+    ...given("diskBytes", disk),
+  };
   return Object.keys(limits).length > 0 ? limits : undefined;
 }
 

@@ -1,8 +1,9 @@
 import type { Order } from "../../sdk/order.ts";
-import { type Submitted, submitJob } from "../../sdk/submit.ts";
+import { type Submitted, submitJob, type Warning } from "../../sdk/submit.ts";
 import type { Call } from "../command.ts";
 import { showProgress } from "../progress.ts";
 import type { Server } from "../server.ts";
+import { harmless } from "../table.ts";
 
 /** Sends a job and its inputs; a person sees how far it is when it takes long. */
 export async function sendJob(
@@ -13,7 +14,7 @@ export async function sendJob(
   const hashing = showProgress("reading", terminal);
   const sending = showProgress("sending", terminal);
   try {
-    return await submitJob(server, order, {
+    const job = await submitJob(server, order, {
       cwd: process.cwd(),
       signal,
       onHashed: hashing.add,
@@ -22,8 +23,16 @@ export async function sendJob(
         sending.add(bytes);
       },
     });
+    sending.end();
+    if (job.warning) tellWarning(job.warning, terminal);
+    return job;
   } finally {
     hashing.end();
     sending.end();
   }
+}
+
+function tellWarning({ code, message, hint }: Warning, terminal: Call["terminal"]): void {
+  terminal.say(`rendt: ${harmless(message)} (${code})`);
+  terminal.say(`hint: ${harmless(hint)}`);
 }

@@ -199,3 +199,33 @@ describe("the directory of classes", () => {
     expect((await store.list("job", undefined, { limit: 5 })).items.map(({ id }) => id)).toEqual(["j2", "j1"]);
   });
 });
+
+describe("an empty class", () => {
+  const MINUTE_MS = 60_000;
+  const look = async (classes: string[]) => {
+    await store.listClasses("q");
+    return (await store.findClaimable({ queue: "q", classes }, { limit: 5 })).items.map(({ job }) => job);
+  };
+
+  it("is looked at once when its note has run out, and again when something was noted since", async () => {
+    const job = aLiveJob("j1");
+    await store.commit([newJob(job)]);
+    await store.commit([nextJob(job, { only: { status: "finished", succeeded: 1, failed: 0 } })]);
+    expect(await during(() => look(["c"]))).toEqual(["Query", "Query"]);
+    now += 17 * MINUTE_MS;
+    expect(await during(() => look(["c"]))).toEqual(["Query", "Query"]);
+    expect(await during(() => look(["c"]))).toEqual(["Query"]);
+    const other = createDynamoStore({ client: dynamo.connect(), table, clock: () => now });
+    await other.commit([newJob(aLiveJob("j2"))]);
+    await other.close();
+    expect(await look(["c"])).toEqual(["j2"]);
+  });
+
+  it("of one worker is quiet for itself alone", async () => {
+    await store.commit([newJob(aLiveJob("j1", { class: "@w1" }))]);
+    now += 17 * MINUTE_MS;
+    expect(await look(["@w2"])).toEqual([]);
+    expect(await during(() => look(["@w2"]))).toEqual(["Query"]);
+    expect(await look(["@w1"])).toEqual(["j1"]);
+  });
+});
