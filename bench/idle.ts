@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { createReport } from "./support/emit.ts";
 import { openMarket } from "./support/market.ts";
-import { childrenOf, cpuSeconds, MIB, rssBytes } from "./support/proc.ts";
+import { cpuSeconds, descendantsOf, MIB, rssBytes } from "./support/proc.ts";
 import { start } from "./support/process.ts";
 
 /** A start-up is over, and what it threw away collected, by then. */
@@ -28,8 +28,8 @@ try {
   report({ figure: "worker's memory", value: rss(worker.pid), unit: "MiB", peer });
   const over = rss(worker.pid) - rss(bare.pid);
   report({ figure: "worker's memory over bare Node", value: over, unit: "MiB", bar: { atMost: 30 } });
-  const children = childrenOf(worker.pid).reduce((sum, pid) => sum + rss(pid), 0);
-  report({ figure: "worker's children's memory", value: children, unit: "MiB" });
+  const children = descendantsOf(worker.pid).reduce((sum, pid) => sum + rss(pid), 0);
+  report({ figure: "memory of all below the worker", value: children, unit: "MiB" });
   const used = total(worker.pid) - before.worker;
   report({
     figure: "worker's processor time",

@@ -26,16 +26,20 @@ export function cpuSeconds(pid: number): { own: number; children: number } {
 /** The same of a process and of all that live below it. */
 export function cpuSecondsOfTree(pid: number): { own: number; children: number } {
   const { own, children } = cpuSeconds(pid);
-  const below = childrenOf(pid).map((child) => {
+  const sum = descendantsOf(pid).reduce((all, below) => {
     try {
-      return cpuSecondsOfTree(child);
+      const used = cpuSeconds(below);
+      return all + used.own + used.children;
     } catch {
       // Gone in the meantime: its parent counts it.
-      return { own: 0, children: 0 };
+      return all;
     }
-  });
-  return { own, children: below.reduce((sum, one) => sum + one.own + one.children, children) };
+  }, children);
+  return { own, children: sum };
 }
+
+export const descendantsOf = (pid: number): number[] =>
+  childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
 
 export const childrenOf = (pid: number): number[] =>
   allProcesses().filter((other) => {
