@@ -15,6 +15,11 @@ const one = z.lazy(() =>
     url: z.string(),
     headers,
     expiresAt: z.int(),
+    /**
+     * Of a part whose beginning came before the connection broke: the store has kept its first `from` bytes, and takes the others by this
+     * request instead. A store that keeps none says nothing.
+     */
+    rest: z.looseObject({ from: z.int().min(1), url: z.string(), headers }).optional(),
   }),
 );
 

@@ -21,25 +21,34 @@ export async function put(source: BlobSource, sending: Sending): Promise<string 
 }
 
 async function putNow(source: BlobSource, { grant, transfer, span }: Sending): Promise<string | undefined> {
-  const size = span ? span.end - span.start : source.size;
+  const { start, end } = span ?? { start: 0, end: source.size };
+  const size = end - start;
+  // Of a part that broke off before, only what lacks is sent.
+  const { from, url, headers: given } = grant.rest ?? { from: 0, url: grant.url, headers: grant.headers };
   let sent = 0;
+  let over = false;
   const count = (bytes: number) => {
+    // The piece on its way when the line broke is told of later.
+    if (over) return;
     sent += bytes;
     transfer.onBytes?.(bytes);
   };
   try {
-    const headers = { "content-length": String(size) };
-    const pieces = readSource(source, span);
+    count(from);
+    const headers = lacking({ "content-length": String(size - from) }, given);
+    const pieces = readSource(source, { start: start + from, end });
     const body = counted(transfer.up?.rate?.pace(pieces, transfer.signal) ?? pieces, count);
-    const answer = await useGrant(transfer, { grant, headers: lacking(headers, grant.headers), body });
+    const answer = await useGrant(transfer, { grant: { ...grant, url, headers: given }, headers, body });
     answer.body.resume();
     return answer.headers["etag"];
   } catch (error) {
     if (error instanceof AnsweredError && error.code === "exists") {
       count(size - sent);
+      over = true;
       return undefined;
     }
     count(-sent);
+    over = true;
     if (error instanceof AnsweredError && error.code === "wrong_content") await assertUnchanged(source);
     throw error;
   }

@@ -1,22 +1,30 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
+import { link, mkdir, open, readdir, rename, rm, stat, statfs, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { RendtError } from "../../contract/errors.ts";
 import type { BlobRef } from "../../contract/manifest.ts";
+import { createHalves, type Half } from "./disk-halves.ts";
 import { findObject, partName, type StoredObject } from "./disk-object.ts";
-import { receive } from "./disk-receive.ts";
+import { type Arrived, nothingYet, receive } from "./disk-receive.ts";
 import { countTree, createFolderMaker, failedWith, ignore, removeTree, syncFolder } from "./disk-sync.ts";
 import { assertKey } from "./keys.ts";
 import type { HeldPart } from "./parts.ts";
 
 type Body = AsyncIterable<Buffer>;
+type Arrival = {
+  keep: (path: string) => Promise<boolean>;
+  /** What is there of it already. */
+  half?: Half | undefined;
+  /** Keeps what came before the connection broke, for a further try. */
+  keepHalf?: (half: Half) => Promise<number>;
+};
 
 /**
  * The bytes of the disk store.
  *
  *     objects/<key>                                      a file, or a folder of joined parts: <number>-<size>
  *     uploads/<key>/<upload>/<number>-<size>-<sha256>    parts that arrived whole
- *     incoming/                                          what is still arriving; emptied at start
+ *     incoming/                                          what is still arriving, and beginnings of parts; emptied at start
  *
  * A name appears below objects or uploads only when its bytes are verified and on disk, by one link or rename: a crash leaves all
  * of it or nothing, and of several writers one wins. One process at a time may have a folder open.
@@ -41,24 +49,40 @@ export async function openBlobFolder(options: { folder: string; maxBytes?: numbe
     return join(uploads, key, upload);
   };
 
+  const halves = createHalves();
+
+  function assertLimit(bytes: number): void {
+    if (used + bytes > maxBytes) throw full(`${bytes} bytes more would exceed its limit of ${maxBytes} bytes`);
+  }
+
   /** Receives a blob under a temporary name, then lets `keep` give it its own; false from it: these bytes were there already. */
-  async function arrive(blob: BlobRef, body: Body, keep: (path: string) => Promise<boolean>): Promise<void> {
-    if (used + blob.size > maxBytes) throw full(`${blob.size} bytes more would exceed its limit of ${maxBytes} bytes`);
-    used += blob.size;
-    const path = join(incoming, randomUUID());
+  async function arrive(blob: BlobRef, body: Body, { keep, half, keepHalf }: Arrival): Promise<void> {
+    const { path, arrived } = half ?? { path: join(incoming, randomUUID()), arrived: nothingYet() };
+    // What came before counts already; from here on the whole does.
+    used -= arrived.size;
+    let counted = 0;
+    let isHalf = false;
     try {
-      const file = await open(path, "wx", 0o600);
+      assertLimit(blob.size);
+      counted = blob.size;
+      used += counted;
+      const file = await open(path, half ? "a" : "wx", 0o600);
       try {
-        await receive(body, file, blob);
+        await receive(body, file, { blob, arrived });
       } finally {
         await file.close();
       }
-      if (!(await keep(path))) used -= blob.size;
+      if (await keep(path)) counted = 0;
     } catch (error) {
-      used -= blob.size;
+      isHalf = keepHalf !== undefined && !(error instanceof RendtError) && isBeginning(arrived, blob);
+      if (isHalf) {
+        counted -= arrived.size;
+        used -= (await keepHalf?.({ path, arrived })) ?? 0;
+      }
       throw error;
     } finally {
-      await unlink(path).catch(ignore("ENOENT"));
+      used -= counted;
+      if (!isHalf) await unlink(path).catch(ignore("ENOENT"));
     }
   }
 
@@ -88,12 +112,20 @@ export async function openBlobFolder(options: { folder: string; maxBytes?: numbe
         await syncFolder(dirname(target));
         return true;
       };
-      await arrive(blob, body, keep).catch(orFull);
+      await arrive(blob, body, { keep }).catch(orFull);
     },
 
     /** Begins an upload in parts, or goes on with it. */
     async startUpload(key: string, upload: string): Promise<void> {
       await ensure(uploadPath(key, upload)).catch(orFull);
+    },
+
+    /** Refuses before the first byte what there is no room for. */
+    async assertRoom(bytes: number): Promise<void> {
+      assertLimit(bytes);
+      const { blocks, bavail, bsize } = await statfs(root);
+      const free = bavail * bsize;
+      if (blocks > 0 && bytes > free) throw full(`${bytes} bytes are to come, its disk has ${free} left`);
     },
 
     /** The parts of an upload, several of one number if it was sent with different contents; undefined when there is no such upload. */
@@ -105,9 +137,14 @@ export async function openBlobFolder(options: { folder: string; maxBytes?: numbe
       });
     },
 
-    /** Stores one part of an upload that was begun; storing the same part again is nothing. */
-    async putPart(key: string, upload: string, part: HeldPart, body: Body): Promise<void> {
+    /** How much of the beginning of a part came before its connection broke. */
+    begunPart: (key: string, upload: string, part: HeldPart): Promise<number> =>
+      halves.sizeOf({ key, upload, ...part }),
+
+    /** Stores one part of an upload that was begun, or what lacks of it `from` there on; storing the same part again is nothing. */
+    async putPart(key: string, upload: string, part: HeldPart, body: Body, from = 0): Promise<void> {
       const folder = uploadPath(key, upload);
+      const named = { key, upload, ...part };
       if (!(await stat(folder).catch(ignore("ENOENT")))) throw noUpload(upload);
       const keep = async (path: string) => {
         try {
@@ -119,7 +156,11 @@ export async function openBlobFolder(options: { folder: string; maxBytes?: numbe
         await syncFolder(folder);
         return true;
       };
-      await arrive(part, body, keep).catch(orFull);
+      const half = from > 0 ? halves.take(named, from) : undefined;
+      if (from > 0 && !half)
+        throw new RendtError("grant_refused", `the first ${from} bytes of part ${part.number} are gone`);
+      const keepHalf = (broken: Half) => halves.keep(named, broken);
+      await halves.during(named, arrive(part, body, { keep, half, keepHalf })).catch(orFull);
     },
 
     /** Makes an object of held parts without copying them: it is a folder with further names of the same files. */
@@ -148,6 +189,7 @@ export async function openBlobFolder(options: { folder: string; maxBytes?: numbe
 
     async removeUpload(key: string, upload: string): Promise<void> {
       used -= await removeTree(uploadPath(key, upload));
+      used -= await halves.remove(`${key}/${upload}/`);
     },
 
     /** Removes all objects and unfinished uploads whose keys begin with the segments `prefix`. */
@@ -155,10 +197,14 @@ export async function openBlobFolder(options: { folder: string; maxBytes?: numbe
       const place = prefix.replace(/\/$/, "");
       assertKey(place);
       for (const top of [uploads, objects]) used -= await removeTree(join(top, place));
+      used -= await halves.remove(`${place}/`);
     },
 
     /** Removes uploads that got no part since `before`, by the file system's clock. */
-    removeStaleUploads: (before: number): Promise<void> => removeStale(uploads, before),
+    async removeStaleUploads(before: number): Promise<void> {
+      await removeStale(uploads, before);
+      used -= await halves.remove("", before);
+    },
 
     /** Names of the next segments below a place among the objects. */
     async list(place: string): Promise<string[]> {
@@ -166,6 +212,9 @@ export async function openBlobFolder(options: { folder: string; maxBytes?: numbe
     },
   };
 }
+
+/** Less than a part, and all of it in its file: one that came whole was wrong, or could not be kept. */
+const isBeginning = ({ size, whole }: Arrived, blob: BlobRef): boolean => whole && size > 0 && size < blob.size;
 
 const exists = (key: string) => new RendtError("exists", `${key} is stored already`);
 

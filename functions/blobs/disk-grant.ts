@@ -12,7 +12,9 @@ const MAX_AHEAD_MS = 15 * 60_000;
 /** What a grant allows. A PUT with `part` writes one part of an upload; without, a whole object, once. */
 export type Terms =
   | { method: "GET"; key: string }
-  | { method: "PUT"; key: string; size: number; sha256: string; part?: { upload: string; number: number } };
+  | { method: "PUT"; key: string; size: number; sha256: string; part?: PartTerms };
+/** `from`: the store has the bytes before it, the request brings those from there on; `size` and `sha256` are those of the whole part. */
+type PartTerms = { upload: string; number: number; from?: number };
 
 export type GrantSigner = {
   sign(terms: Terms, expiresAt: number): OneGrant;
@@ -41,11 +43,12 @@ export function createGrantSigner(options: { secret: Uint8Array; clock: () => nu
       const query = new URLSearchParams({ issued: String(clock()), expires: String(expiresAt) });
       const headers: Record<string, string> = {};
       if (terms.method === "PUT") {
-        headers["content-length"] = String(terms.size);
+        headers["content-length"] = String(terms.size - (terms.part?.from ?? 0));
         headers["x-amz-checksum-sha256"] = Buffer.from(terms.sha256, "hex").toString("base64");
         if (terms.part) {
           query.set("upload", terms.part.upload);
           query.set("part", String(terms.part.number));
+          if (terms.part.from !== undefined) query.set("from", String(terms.part.from));
         } else headers["if-none-match"] = "*";
       }
       const target = `${BLOB_PATH}${terms.key}?${query}`;
@@ -71,13 +74,13 @@ export function createGrantSigner(options: { secret: Uint8Array; clock: () => nu
         throw refusal("the grant is dated ahead: check the clock");
       if (method === "GET") return { method, key };
       if (method !== "PUT") throw refusal(`no grant allows ${method}`);
-      const [upload, number] = [terms.get("upload"), Number(terms.get("part"))];
+      const [upload, number, from] = [terms.get("upload"), Number(terms.get("part")), Number(terms.get("from") ?? 0)];
       return {
         method,
         key,
-        size: Number(plain["content-length"]),
+        size: from + Number(plain["content-length"]),
         sha256: Buffer.from(plain["x-amz-checksum-sha256"] ?? "", "base64").toString("hex"),
-        ...(upload && { part: { upload, number } }),
+        ...(upload && { part: { upload, number, ...(from > 0 && { from }) } }),
       };
     },
   };

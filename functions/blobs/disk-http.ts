@@ -34,7 +34,7 @@ async function serve(blobs: DiskBlobs, request: IncomingMessage, response: Serve
   const { key, size, sha256, part } = terms;
   // Breaking off must leave the socket alive: the refusal is still to be sent on it.
   const body = request.iterator({ destroyOnReturn: false });
-  if (part) await blobs.folder.putPart(key, part.upload, { number: part.number, size, sha256 }, body);
+  if (part) await blobs.folder.putPart(key, part.upload, { number: part.number, size, sha256 }, body, part.from);
   else await blobs.folder.put(key, { size, sha256 }, body);
   response.writeHead(200, { etag: `"${sha256}"`, "content-length": 0 }).end();
 }

@@ -32,11 +32,17 @@ export async function createDiskBlobs(options: DiskOptions) {
       // The same key and content give the same upload, so that there is nothing to remember.
       const upload = createHash("sha256").update(`${blob.sha256} ${blob.size}`).digest("hex").slice(0, 32);
       await folder.startUpload(key, upload);
-      const numbers = new Set((await folder.heldParts(key, upload))?.map((part) => part.number));
-      return { upload, partSize: partSizeOf(blob.size), held: [...numbers].sort((a, b) => a - b) };
+      const held = new Map((await folder.heldParts(key, upload))?.map((part) => [part.number, part.size]));
+      await folder.assertRoom(blob.size - [...held.values()].reduce((sum, size) => sum + size, 0));
+      return { upload, partSize: partSizeOf(blob.size), held: [...held.keys()].sort((a, b) => a - b) };
     },
     async grantPart(key, { upload, number, size, sha256 }, expiresAt) {
-      return signer.sign({ method: "PUT", key, size, sha256, part: { upload, number } }, expiresAt);
+      const sign = (more: { from?: number }) =>
+        signer.sign({ method: "PUT", key, size, sha256, part: { upload, number, ...more } }, expiresAt);
+      const from = await folder.begunPart(key, upload, { number, size, sha256 });
+      if (from === 0) return sign({});
+      const { url, headers } = sign({ from });
+      return { ...sign({}), rest: { from, url, headers } };
     },
     async completeParts(key, blob, upload, parts) {
       try {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 import { type Client, createClient } from "../../contract/client.ts";
+import { RendtError } from "../../contract/errors.ts";
 import type { Grant, GrantRequest } from "../../contract/grant.ts";
 import { PARTS_FROM_BYTES } from "../../contract/limits.ts";
 import type { BlobRef } from "../../contract/manifest.ts";
@@ -65,7 +66,14 @@ export async function startStore() {
   }
   const server = createServer((request, response) => {
     if (!request.url?.startsWith("/blobs/"))
-      return void answer(request).then((body) => response.end(JSON.stringify(body)));
+      return void answer(request)
+        .catch((error: unknown) => {
+          if (!(error instanceof RendtError)) throw error;
+          const { code, message, hint, status } = error;
+          response.statusCode = status;
+          return { error: { code, message, hint } };
+        })
+        .then((body) => response.end(JSON.stringify(body)));
     if (store.fault?.(request, response)) return;
     moved.push(`${request.method} ${request.headers.range ?? ""}`.trim());
     handle(request, response);

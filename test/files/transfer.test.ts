@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { appendFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -262,6 +262,83 @@ describe("an upload in parts", () => {
     expect(await store.head(huge)).toEqual({ size: 110 * 1024 * 1024 });
   });
 
+  /** Counts what comes of parts, and breaks every connection once it has brought so much. */
+  function breakParts(store: Store, cuts: number, afterBytes: number): { sent: number; left: number } {
+    const seen = { sent: 0, left: cuts };
+    store.fault = (request) => {
+      if (!isPart(request)) return false;
+      const breaks = seen.left > 0;
+      if (breaks) seen.left -= 1;
+      let bytes = 0;
+      const { push } = request;
+      request.push = (chunk: Buffer | null) => {
+        seen.sent += chunk?.length ?? 0;
+        bytes += chunk?.length ?? 0;
+        const more = push.call(request, chunk);
+        if (breaks && bytes > afterBytes) setImmediate(() => request.socket.destroy());
+        return more;
+      };
+      return false;
+    };
+    return seen;
+  }
+
+  it("goes on within a part where the line broke, and sends next to nothing twice", async () => {
+    const store = await startStore();
+    store.partsFrom = 1;
+    const folder = temporaryFolder();
+    makeTree(folder, { f: megabytes(40) });
+    const { sources } = await build(folder);
+    const seen = breakParts(store, 8, 4 * 1024 * 1024);
+    let bytes = 0;
+    await upload(sources, store.transfer("input", { onBytes: (more) => (bytes += more) }));
+    expect(seen.left).toBe(0);
+    expect(bytes).toBe(40 * 1024 * 1024);
+    expect(await store.head(sources[0] ?? none)).toEqual({ size: 40 * 1024 * 1024 });
+    expect(seen.sent).toBeLessThan(1.3 * 40 * 1024 * 1024);
+  });
+
+  it("sends again what the store took and lost, and gives up when it loses it every time", async () => {
+    for (const times of [2, Number.POSITIVE_INFINITY]) {
+      const store = await startStore();
+      store.partsFrom = 1;
+      const folder = temporaryFolder();
+      makeTree(folder, { f: megabytes(40) });
+      const { sources } = await build(folder);
+      let lost = 0;
+      store.fault = (request, response) => {
+        if (!isPart(request) || partOf(request) !== 2 || lost >= times) return false;
+        lost += 1;
+        request.resume().once("end", () => response.writeHead(200, { etag: '"wrong"' }).end());
+        return true;
+      };
+      const error = await failure(upload(sources, store.transfer("input")));
+      if (times === 2) expect(error).toBeUndefined();
+      else expect(error).toMatchObject({ code: "wrong_content", message: expect.stringContaining("part 2") });
+      expect(lost).toBeLessThanOrEqual(DEFAULT_POLICY.tries);
+      expect(await store.head(sources[0] ?? none)).toEqual(times === 2 ? { size: 40 * 1024 * 1024 } : undefined);
+    }
+  });
+
+  it("notices a file that shrinks or changes while its parts go out", async () => {
+    for (const change of [(path: string) => truncateSync(path, 1000), (path: string) => appendFileSync(path, "more")]) {
+      const store = await startStore();
+      store.partsFrom = 1;
+      const folder = temporaryFolder();
+      makeTree(folder, { f: megabytes(40) });
+      const { sources } = await build(folder);
+      let first = true;
+      store.fault = (request) => {
+        if (isPart(request) && first) change(join(folder, "f"));
+        first &&= !isPart(request);
+        return false;
+      };
+      const error = await failure(upload(sources, store.transfer("input")));
+      expect(error).toMatchObject({ code: "wrong_content", message: expect.stringContaining(join(folder, "f")) });
+      expect(await store.head(sources[0] ?? none)).toBeUndefined();
+    }
+  });
+
   it("hashes a part itself when the server cuts otherwise than the reading did", async () => {
     const store = await startStore();
     store.partsFrom = 1;
@@ -269,6 +346,47 @@ describe("an upload in parts", () => {
     const into = temporaryFolder();
     await download(tree, into, store.transfer("output"));
     expect(listTree(into)).toEqual(listTree(folder));
+  });
+});
+
+describe("a store that never does what it should", () => {
+  it.each([
+    [403, "grant_refused"],
+    [500, "unavailable"],
+  ])("is given up after a bounded number of tries when it answers %i, up and down", async (status, code) => {
+    const store = await startStore();
+    const { tree } = await sent(store, { big: megabytes(1) });
+    let tries = 0;
+    store.fault = (request, response) => {
+      tries += 1;
+      request.resume();
+      response.writeHead(status).end();
+      return true;
+    };
+    expect(await failure(download(tree, temporaryFolder(), store.transfer("output")))).toMatchObject({ code });
+    expect(tries).toBe(DEFAULT_POLICY.tries);
+    tries = 0;
+    const folder = temporaryFolder();
+    makeTree(folder, { other: megabytes(1) });
+    expect(await failure(upload((await build(folder)).sources, store.transfer("input")))).toMatchObject({ code });
+    expect(tries).toBe(DEFAULT_POLICY.tries);
+  });
+
+  it("is given up when its answers are always cut short at the same byte", async () => {
+    const store = await startStore();
+    const { tree } = await sent(store, { big: megabytes(1) });
+    let tries = 0;
+    store.fault = (request, response) => {
+      tries += 1;
+      const from = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+      response.writeHead(from > 0 ? 206 : 200);
+      response.end(Buffer.alloc(Math.max(0, 1000 - from)));
+      return true;
+    };
+    const into = temporaryFolder();
+    await expect(download(tree, into, store.transfer("output"))).rejects.toThrow("cut at byte 1000");
+    expect(tries).toBeLessThan(2 * DEFAULT_POLICY.tries);
+    expect(listTree(into)).toEqual({});
   });
 });
 

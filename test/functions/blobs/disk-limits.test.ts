@@ -3,7 +3,8 @@ import { link, mkdtemp, readdir, rm, utimes } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { OneGrant } from "../../../contract/grant.ts";
 import { inputKey, monthsAt } from "../../../functions/blobs/keys.ts";
 import { type DiskSubject, openDisk, putBlob } from "./disk-subject.ts";
 import { type Content, freshKey, randomContent, refOf, send, soon } from "./subject.ts";
@@ -73,6 +74,91 @@ describe("a limit on the bytes of the store", () => {
   });
 });
 
+describe("a part whose connection breaks", () => {
+  const part = randomContent(5_000_000);
+  const key = freshKey(part.sha256);
+  const begin = async () => {
+    const { upload } = await disk.blobs.startParts(key, refOf(part));
+    const grant = () => disk.blobs.grantPart(key, { upload, number: 1, ...refOf(part) }, soon());
+    return { upload, grant };
+  };
+  /** Sends a beginning and breaks off; answers the next grant, which says how much of it came. */
+  async function cutAfter(bytes: number, grant: () => Promise<OneGrant>): Promise<OneGrant> {
+    await send(disk, { grant: await grant(), body: part.bytes.subarray(0, bytes), cut: true }).catch(() => undefined);
+    return vi.waitFor(async () => {
+      const next = await grant();
+      expect(next.rest).toBeDefined();
+      return next;
+    });
+  }
+  const restOf = ({ rest, ...grant }: OneGrant): OneGrant => ({ ...grant, ...rest });
+
+  it("goes on where it broke off, as often as it does, and is the same in the end", async () => {
+    disk = await openDisk({ folder, maxBytes: 5_000_000 });
+    const { upload, grant } = await begin();
+    const first = await cutAfter(2_000_000, grant);
+    const from = first.rest?.from ?? 0;
+    expect(from).toBeGreaterThan(0);
+    expect(from).toBeLessThanOrEqual(2_000_000);
+    const body = part.bytes.subarray(from, from + 1_000_000);
+    await send(disk, { grant: restOf(first), body, cut: true }).catch(() => undefined);
+    const second = await vi.waitFor(async () => {
+      const next = await grant();
+      expect(next.rest?.from).toBeGreaterThan(from);
+      return next;
+    });
+    const rest = part.bytes.subarray(second.rest?.from);
+    expect(await send(disk, { grant: restOf(second), body: rest })).toMatchObject({ status: 200 });
+    await disk.blobs.completeParts(key, refOf(part), upload, [{ number: 1, sha256: part.sha256 }]);
+    expect(part.bytes.equals((await disk.blobs.read(key, 5_000_000)) ?? Buffer.alloc(0))).toBe(true);
+    expect(await files("incoming")).toEqual([]);
+    expect((await put(randomContent(1))).status).toBe(507);
+  });
+
+  it("takes a beginning once, and asks for a fresh grant of whoever comes second or tells another length", async () => {
+    disk = await openDisk({ folder });
+    const { grant } = await begin();
+    const granted = await cutAfter(2_000_000, grant);
+    const rest = part.bytes.subarray(granted.rest?.from);
+    expect((await send(disk, { grant: restOf(granted), body: rest })).status).toBe(200);
+    expect((await send(disk, { grant: restOf(granted), body: rest })).status).toBe(403);
+    const forged = (url: URL) => url.searchParams.set("from", "1");
+    expect((await send(disk, { grant: restOf(granted), body: rest, url: forged })).status).toBe(403);
+  });
+
+  it("refuses a rest that does not fit its beginning, keeps none of both, and takes the whole", async () => {
+    disk = await openDisk({ folder, maxBytes: 5_000_000 });
+    const { grant } = await begin();
+    const granted = await cutAfter(2_000_000, grant);
+    const wrong = Buffer.alloc(part.size - (granted.rest?.from ?? 0));
+    expect((await send(disk, { grant: restOf(granted), body: wrong })).status).toBe(400);
+    const next = await grant();
+    expect(next.rest).toBeUndefined();
+    expect(await files("incoming")).toEqual([]);
+    expect((await send(disk, { grant: next, body: part.bytes })).status).toBe(200);
+  });
+
+  it("takes the whole of a client that knows nothing of beginnings, and forgets them with the upload", async () => {
+    disk = await openDisk({ folder });
+    const { upload, grant } = await begin();
+    const { rest: _, ...plain } = await cutAfter(2_000_000, grant);
+    expect((await send(disk, { grant: plain, body: part.bytes })).status).toBe(200);
+    await disk.blobs.completeParts(key, refOf(part), upload, [{ number: 1, sha256: part.sha256 }]);
+    expect(await files("incoming")).toEqual([]);
+  });
+
+  it("is swept with uploads that nobody goes on with", async () => {
+    disk = await openDisk({ folder, maxBytes: 5_000_000 });
+    const { grant } = await begin();
+    await cutAfter(2_000_000, grant);
+    await disk.blobs.sweepUploads(Date.now() - DAY_MS);
+    expect(await files("incoming")).toHaveLength(1);
+    await disk.blobs.sweepUploads(Date.now() + DAY_MS);
+    expect(await files("incoming")).toEqual([]);
+    expect((await put(randomContent(5_000_000))).status).toBe(200);
+  });
+});
+
 const mayMount = process.platform === "linux" && process.getuid?.() === 0;
 
 describe.skipIf(!mayMount)("a full disk (a small tmpfs, which needs root)", () => {
@@ -86,7 +172,9 @@ describe.skipIf(!mayMount)("a full disk (a small tmpfs, which needs root)", () =
     const blob = randomContent(20_000_000);
     expect(await put(blob)).toMatchObject({ status: 507, code: "storage_full" });
     const key = freshKey(blob.sha256);
-    const { upload } = await disk.blobs.startParts(key, refOf(blob));
+    await expect(disk.blobs.startParts(key, refOf(blob))).rejects.toMatchObject({ code: "storage_full" });
+    // Who promised less than what comes then.
+    const { upload } = await disk.blobs.startParts(key, refOf(randomContent(1)));
     expect(await putPart(key, upload, 1, blob)).toBe(507);
     expect(await files(".")).toEqual([]);
     expect((await put(randomContent(2_000_000))).status).toBe(200);
