@@ -2,6 +2,7 @@ import { type Client, createClient } from "../contract/client.ts";
 import { createNodeHttp, type NodeHttp } from "../files/node-http.ts";
 import type { WorkerConfig } from "./config.ts";
 import { createFollowingHttp } from "./follow-server.ts";
+import { stayKnown } from "./known.ts";
 import { createOwnToken } from "./own-token.ts";
 import { listenForBuilds } from "./update/listen.ts";
 import { buildsOf } from "./update/state.ts";
@@ -14,7 +15,7 @@ export function openReach(config: WorkerConfig, idle: () => boolean): Reach {
   const { url, token, update, state, notice } = config;
   const http = openHttp(config);
   const own = createOwnToken(config);
-  const client = createClient({ url, token, transport: own.carry(http.transport) });
+  const client = stayKnown(createClient({ url, token, transport: own.carry(http.transport) }), notice);
   if (!update) return { http, client, own, close: () => http.close() };
   const transfer = { http, url };
   const updater = createUpdater({

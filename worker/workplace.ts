@@ -7,6 +7,7 @@ import { lockTaskRoot, removeForsaken } from "./forsaken.ts";
 import { newLife, readWorkerId } from "./identity.ts";
 import { type Journal, type OpenLease, openJournal } from "./journal.ts";
 import { killMarked } from "./leftovers.ts";
+import { takeId } from "./only-one.ts";
 import { ATTEMPT_VARIABLE } from "./process.ts";
 import type { Sandbox } from "./sandbox/port.ts";
 import { createSandbox } from "./sandbox/sandbox.ts";
@@ -40,6 +41,12 @@ export async function openWorkplace(config: WorkerConfig): Promise<Workplace> {
       throw new Error(`another worker runs in ${state}: stop it, or give this one a state folder of its own`);
     undo.push(unlock);
     const workerId = readWorkerId(state);
+    const giveId = await takeId(workerId);
+    if (!giveId)
+      throw new Error(
+        `worker ${workerId} runs on this machine already, and ${state} is a copy of its folder: stop that one, or remove ${join(state, "worker-id")} and ${join(state, "journal")} to become a new worker`,
+      );
+    undo.push(giveId);
     const life = newLife(workerId);
     const survivors = await killMarked({ tag: `${ATTEMPT_VARIABLE}=${workerId}.` });
     if (survivors.length > 0) notice(`processes of an earlier run can't be killed: ${survivors.join(", ")}`);
