@@ -1,14 +1,16 @@
 // Breaks what can break at exact places, a case each, and looks whether a result was lost or counted twice, or anything left behind.
-// node --import ./scripts/ts.mjs bench/faults.ts [--only TEXT] [--at-once N]
+// node --import ./scripts/ts.mjs bench/faults.ts [--only TEXT].. [--at-once N]
 import { parseArgs } from "node:util";
 import { cases } from "./faults/cases.ts";
 import { type Row, runCase } from "./faults/run.ts";
 import { createReport } from "./support/emit.ts";
 
 const { values } = parseArgs({
-  options: { only: { type: "string", default: "" }, "at-once": { type: "string", default: "3" } },
+  options: { only: { type: "string", multiple: true, default: [""] }, "at-once": { type: "string", default: "3" } },
 });
-const chosen = cases.filter(({ name, root }) => name.includes(values.only) && (!root || process.getuid?.() === 0));
+const chosen = cases.filter(
+  ({ name, root }) => values.only.some((text) => name.includes(text)) && (!root || process.getuid?.() === 0),
+);
 const report = createReport("faults");
 const rows: Row[] = [];
 const waiting = [...chosen];

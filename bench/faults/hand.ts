@@ -55,7 +55,11 @@ export function startHand({ market, gate, home, env }: Options): Hand {
     goOn: () => void process.kill(current.pid, "SIGCONT"),
     isReady: () => (isDead ? undefined : gate.count(REGISTER) > registered),
     ended: () => current.ended,
-    drain: () => current.end("SIGTERM"),
+    async drain() {
+      const how = await current.end("SIGTERM");
+      isDead = true;
+      return how;
+    },
     journal() {
       const path = join(state, "journal");
       return existsSync(path) ? readFileSync(path, "utf8") : "";

@@ -75,11 +75,12 @@ async function judgeJob({ folder }: Stage, { server, expected, verdict }: Judgin
 }
 
 async function stopAll({ market, hands, folder }: Stage, verdict: Verdict): Promise<void> {
+  // What one that was killed for good left is swept by its next start.
+  const alive = hands.filter((hand) => hand.isReady() !== undefined);
   const stop = async () => {
-    for (const hand of hands) {
+    for (const hand of alive) {
       const how = await hand.drain();
-      // One that the case has killed for good stays so.
-      if (how !== 0 && how !== "SIGKILL") verdict.problems.push(`a worker ended with ${how} when it was told to stop`);
+      if (how !== 0) verdict.problems.push(`a worker ended with ${how} when it was told to stop`);
     }
     const how = await market.server().end("SIGTERM");
     if (how !== 0) verdict.problems.push(`the server ended with ${how} when it was told to stop`);
@@ -88,9 +89,9 @@ async function stopAll({ market, hands, folder }: Stage, verdict: Verdict): Prom
   if (stopped === "too long") verdict.problems.push(`it takes them more than ${DRAIN_MS} ms to stop`);
   const processes = new Set(processesNaming(folder));
   const files = remainsOfServer(join(folder, "server"));
-  for (const { state } of hands) {
+  for (const { state } of hands) for (const pid of processesOfWorker(state)) processes.add(pid);
+  for (const { state } of alive) {
     const remains = remainsOfWorker(state);
-    for (const pid of processesOfWorker(state)) processes.add(pid);
     files.push(...remains.files);
     if (remains.openLeases > 0) files.push(`${remains.openLeases} leases in ${state}/journal`);
     verdict.problems.push(...remains.problems);

@@ -6,7 +6,7 @@ export type Row = Verdict & { case: string; ok: boolean; seconds: number };
 
 const LAST_LINES = 12;
 /** What has not ended by then is stuck. */
-const WITHIN_MS = 60_000;
+const WITHIN_MS = 120_000;
 
 /** Plays one case on a stage of its own, and judges it. */
 export async function runCase(one: Case, { program }: { program?: string | undefined } = {}): Promise<Row> {

@@ -58,7 +58,7 @@ function submitter({ market, makeTask }: Stage, gate: Gate) {
   const [input] = inputs;
   if (typeof input !== "object") throw new Error("a task has one input");
   const words = ["submit", "-q", "--key", "once", "--crash-limit", "1000", "-i", `${input.path}=${input.as}`];
-  for (const [name, value] of Object.entries(env)) words.push("-e", `${name}=${value}`);
+  for (const [name, value] of Object.entries(env)) words.push("--env", `${name}=${value}`);
   for (const output of outputs) words.push("-o", output);
   const launch = (url: string) =>
     start([process.execPath, builtProgram(), ...words, "--", ...command], {
@@ -68,7 +68,7 @@ function submitter({ market, makeTask }: Stage, gate: Gate) {
   return { made, first: () => launch(gate.url), again: () => launch(market.url) };
 }
 
-const MANY = 300;
+const MANY = 100;
 const HOUR_MS = 3_600_000;
 
 export const serverKills: Case[] = [
@@ -85,7 +85,7 @@ export const serverKills: Case[] = [
   { name: "server killed: an output uploaded, answer on its way", run: dieAt(UPLOAD, "answered") },
   { name: "server killed: parts completed, answer on its way", run: dieAt(COMPLETE, "answered", IN_PARTS) },
   {
-    name: "server killed five times while its sweep ends 300 jobs",
+    name: "server killed five times while its sweep ends 100 jobs",
     async run(stage) {
       const made = Array.from({ length: MANY }, () => stage.makeTask({ plain: true }));
       const by = stage.connect();
