@@ -27,6 +27,7 @@ export function createBlobReader(desk: GrantDesk, transfer: Transfer): BlobReade
           transfer.onBytes?.(piece.length);
           yield piece;
         }
+        attempt = 0;
       } catch (error) {
         leave?.({ bytes: at - before, error });
         // As long as bytes come, a line may break as often as it likes.
@@ -45,17 +46,23 @@ async function* readFrom(start: number, blob: BlobRef, { desk, transfer }: Sourc
   const grant = await desk.take(blob);
   if (grant.kind !== "one")
     throw new RendtError("internal", `the server answered a download with a grant of kind ${grant.kind}`);
-  const headers: Record<string, string> = start > 0 ? { range: `bytes=${start}-` } : {};
+  const rate = transfer.down?.rate;
+  // The system would take in megabytes ahead of a reader that is slow on purpose: under a bound no more is asked for than may come now.
+  const end = rate ? Math.min(blob.size, start + rate.askBytes) : blob.size;
+  await rate?.take(end - start, transfer.signal);
+  const headers: Record<string, string> = {};
+  if (start > 0 || end < blob.size) headers["range"] = `bytes=${start}-${end < blob.size ? end - 1 : ""}`;
   const answer = await useGrant(transfer, { grant, headers }).catch((error: unknown) => {
     if (error instanceof AnsweredError && error.code === "grant_refused") desk.drop(blob);
     throw error;
   });
   const url = resolveGrantUrl(transfer.url, grant.url);
   // A store that knows no ranges sends everything again.
-  let at = answer.status === 206 ? start : 0;
+  const inRange = answer.status === 206;
+  let at = inRange ? start : 0;
   const body = answer.body as AsyncIterable<Buffer>;
   try {
-    for await (const piece of transfer.down?.rate?.pace(body, transfer.signal) ?? body) {
+    for await (const piece of rate && !inRange ? rate.pace(body, transfer.signal) : body) {
       const fresh = piece.subarray(Math.max(0, start - at));
       at += piece.length;
       if (at > blob.size)
@@ -65,5 +72,6 @@ async function* readFrom(start: number, blob: BlobRef, { desk, transfer }: Sourc
   } catch (error) {
     throw error instanceof RendtError ? error : asUnreachable(error, { url, sent: true, signal: transfer.signal });
   }
-  if (at < blob.size) throw new UnreachableError(`blob ${blob.sha256} was cut at byte ${at}`, { url, sent: true });
+  if (at < (inRange ? end : blob.size))
+    throw new UnreachableError(`blob ${blob.sha256} was cut at byte ${at}`, { url, sent: true });
 }

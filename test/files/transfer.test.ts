@@ -8,6 +8,8 @@ import { DEFAULT_POLICY } from "../../contract/retry.ts";
 import { buildTree } from "../../files/build-tree.ts";
 import { collectInputs } from "../../files/collect.ts";
 import { download } from "../../files/download.ts";
+import { createLanes } from "../../files/lanes.ts";
+import { createRate } from "../../files/rate.ts";
 import { upload } from "../../files/upload.ts";
 import { listTree, makeTree, temporaryFolder } from "./folder.ts";
 import { startStore } from "./store.ts";
@@ -415,6 +417,25 @@ describe("a download", () => {
     expect(store.moved.length).toBeGreaterThan(1);
     expect(store.moved.slice(1).some((line) => /^GET bytes=[1-9]\d*-$/.test(line))).toBe(true);
     expect(bytes).toBe(4 * 1024 * 1024);
+  });
+
+  it("asks for no more at a time than its rate lets come, and takes what it gets from a store without ranges", async () => {
+    for (const knowsRanges of [true, false]) {
+      const store = await startStore();
+      const { folder, tree } = await sent(store, { big: megabytes(2) });
+      store.moved.length = 0;
+      store.fault = (request) => {
+        if (!knowsRanges) delete request.headers.range;
+        return false;
+      };
+      const into = temporaryFolder();
+      const rate = createRate(1024 * 1024, { now: () => 0, sleep: async () => undefined });
+      await download(tree, into, store.transfer("output", { down: { lanes: createLanes(), rate } }));
+      expect(listTree(into)).toEqual(listTree(folder));
+      const half = 512 * 1024;
+      const ranges = [0, 1, 2, 3].map((n) => `GET bytes=${n * half}-${n === 3 ? "" : (n + 1) * half - 1}`);
+      expect(store.moved).toEqual(knowsRanges ? ranges : ["GET"]);
+    }
   });
 
   it("does without ranges when the store knows none", async () => {
