@@ -20,7 +20,7 @@ export type Somebody = {
 };
 
 /** Somebody with a key who listens on loopback and notes what is told to them. */
-export async function openSomebody(): Promise<Somebody> {
+export async function openSomebody(at = 0): Promise<Somebody> {
   const folder = mkdtempSync(join(tmpdir(), "rendt-lan-"));
   const tls = await ownCertificate(folder);
   rmSync(folder, { recursive: true });
@@ -33,7 +33,7 @@ export async function openSomebody(): Promise<Somebody> {
     socket.on("data", (bytes: Buffer) => (met.bytes += bytes.length));
     socket.on("error", () => undefined);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(at, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {
     fingerprint: fingerprintOf(tls.cert),

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it, onTestFinished } from "vitest";
 import { createClient } from "../../contract/client.ts";
 import { createNodeHttp } from "../../files/node-http.ts";
@@ -8,6 +9,7 @@ import { type LocalServer, startLocal } from "../../functions/local.ts";
 import { announceServer } from "../../lan/announce.ts";
 import type { WorkerOptions } from "../../worker/config.ts";
 import { startWorker } from "../../worker/main.ts";
+import { openSomebody } from "../lan/lan.ts";
 
 const LOOPBACK = [{ address: "127.0.0.1", cidr: "127.0.0.1/8" }];
 
@@ -45,6 +47,7 @@ async function openMovingMarket() {
       await worker.ready;
       return worker;
     },
+    close: () => server.close(),
     async move({ host = "127.0.0.1", announced = true } = {}) {
       await server.close();
       server = await start(host);
@@ -77,4 +80,28 @@ it("a worker finds its server at another port and another address, works on and 
     expect(await market.run()).toBe("finished");
     expect(found.at(-1)).toBe(market.server().url);
   }
+});
+
+it("a worker learns from another one where the server is, when that does not announce itself", async () => {
+  const market = await openMovingMarket();
+  const found: string[] = [];
+  await market.worker("a", { moved: (url) => found.push(url) });
+  await market.move({ announced: false });
+  await market.worker("b");
+  while (found.length === 0) await sleep(20);
+  expect(found).toEqual([market.server().url]);
+});
+
+it("another server at the old address is told nothing, and the worker waits for its own", async () => {
+  const market = await openMovingMarket();
+  const { port } = new URL(market.server().url);
+  await market.worker("a");
+  await market.close();
+  const impostor = await openSomebody(Number(port));
+  while (impostor.met.connections < 2) await sleep(20);
+  expect(impostor.met.bytes).toBe(0);
+  await impostor.close();
+  await market.move();
+  expect(await market.run()).toBe("finished");
+  expect(market.notices.join()).toContain("looking for the server on this network");
 });
