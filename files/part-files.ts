@@ -49,7 +49,7 @@ export function createPartFiles(): PartFiles {
       found.delete(name);
       for (const each of mine) {
         if (!(await isForsaken(each))) continue;
-        if (left || each.content !== content) await rm(each.path, { force: true });
+        if (left || each.content !== content) await rm(each.path, { force: true }).catch(() => undefined);
         else left = await takeOver(each.path, path);
       }
       return { path, left };
@@ -67,7 +67,8 @@ type Found = { path: string; content: string; pid: number };
 
 async function look(folder: string): Promise<Map<string, Found[]>> {
   const found = new Map<string, Found[]>();
-  for (const entry of await readdir(folder)) {
+  // In a folder that may not be listed there is nothing to go on with; whether it may be written to shows later.
+  for (const entry of await readdir(folder).catch(() => [])) {
     const [, name, content = "", pid] = PART.exec(entry) ?? [];
     if (name === undefined) continue;
     const part = { path: join(folder, entry), content, pid: Number(pid) };
@@ -92,16 +93,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Of two that want it one gets it. */
-async function takeOver(from: string, to: string): Promise<boolean> {
-  try {
-    await rename(from, to);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
-    throw error;
-  }
-}
+/** Of two that want it one gets it; what belongs to another user of a shared folder stays his. */
+const takeOver = (from: string, to: string): Promise<boolean> =>
+  rename(from, to).then(
+    () => true,
+    () => false,
+  );
 
 const short = (text: string, digits: number): string =>
   createHash("sha256").update(text).digest("hex").slice(0, digits);

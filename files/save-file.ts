@@ -150,13 +150,17 @@ async function isWorthKeeping(path: string, error: unknown): Promise<boolean> {
   return found !== undefined && found.size >= KEPT_FROM_BYTES;
 }
 
-/** What was left is gone on with only if it is a plain file with no other name: writing to it must change nothing else. */
+/**
+ * What was left is gone on with only if it is a plain file of our own with no other name: writing to it must change nothing else, and nobody
+ * may change it after it was verified.
+ */
 async function openPart({ path, left }: { path: string; left: boolean }) {
   const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = constants;
   if (left) {
     const handle = await open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK).catch(() => undefined);
     const stats = await handle?.stat();
-    if (handle && stats?.isFile() && stats.nlink === 1) return { handle, left };
+    if (handle && stats?.isFile() && stats.nlink === 1 && stats.uid === (process.geteuid?.() ?? stats.uid))
+      return { handle, left };
     await handle?.close();
     await rm(path, { force: true });
   }

@@ -16,7 +16,7 @@ type Arrival = {
   /** What is there of it already. */
   half?: Half | undefined;
   /** Keeps what came before the connection broke, for a further try. */
-  keepHalf?: (half: Half) => Promise<number>;
+  keepHalf?: (half: Half) => Promise<void>;
 };
 
 /**
@@ -50,6 +50,11 @@ export async function openBlobFolder(options: { folder: string; maxBytes?: numbe
   };
 
   const halves = createHalves();
+  /** `used -= await …` would forget what others counted meanwhile. */
+  const freed = async (removing: Promise<number>): Promise<void> => {
+    const bytes = await removing;
+    used -= bytes;
+  };
 
   function assertLimit(bytes: number): void {
     if (used + bytes > maxBytes) throw full(`${bytes} bytes more would exceed its limit of ${maxBytes} bytes`);
@@ -77,7 +82,7 @@ export async function openBlobFolder(options: { folder: string; maxBytes?: numbe
       isHalf = keepHalf !== undefined && !(error instanceof RendtError) && isBeginning(arrived, blob);
       if (isHalf) {
         counted -= arrived.size;
-        used -= (await keepHalf?.({ path, arrived })) ?? 0;
+        await keepHalf?.({ path, arrived });
       }
       throw error;
     } finally {
@@ -93,7 +98,7 @@ export async function openBlobFolder(options: { folder: string; maxBytes?: numbe
     if (below.length > 0 || folder === uploads) return;
     // A folder's mtime is that of the last part which got its name in it.
     const found = await stat(folder).catch(ignore("ENOENT"));
-    if (found && found.mtimeMs < before) used -= await removeTree(folder);
+    if (found && found.mtimeMs < before) await freed(removeTree(folder));
   }
 
   return {
@@ -159,7 +164,7 @@ export async function openBlobFolder(options: { folder: string; maxBytes?: numbe
       const half = from > 0 ? halves.take(named, from) : undefined;
       if (from > 0 && !half)
         throw new RendtError("grant_refused", `the first ${from} bytes of part ${part.number} are gone`);
-      const keepHalf = (broken: Half) => halves.keep(named, broken);
+      const keepHalf = (broken: Half) => freed(halves.keep(named, broken));
       await halves.during(named, arrive(part, body, { keep, half, keepHalf })).catch(orFull);
     },
 
@@ -188,22 +193,22 @@ export async function openBlobFolder(options: { folder: string; maxBytes?: numbe
     },
 
     async removeUpload(key: string, upload: string): Promise<void> {
-      used -= await removeTree(uploadPath(key, upload));
-      used -= await halves.remove(`${key}/${upload}/`);
+      await freed(removeTree(uploadPath(key, upload)));
+      await freed(halves.remove(`${key}/${upload}/`));
     },
 
     /** Removes all objects and unfinished uploads whose keys begin with the segments `prefix`. */
     async removePrefix(prefix: string): Promise<void> {
       const place = prefix.replace(/\/$/, "");
       assertKey(place);
-      for (const top of [uploads, objects]) used -= await removeTree(join(top, place));
-      used -= await halves.remove(`${place}/`);
+      for (const top of [uploads, objects]) await freed(removeTree(join(top, place)));
+      await freed(halves.remove(`${place}/`));
     },
 
     /** Removes uploads that got no part since `before`, by the file system's clock. */
     async removeStaleUploads(before: number): Promise<void> {
       await removeStale(uploads, before);
-      used -= await halves.remove("", before);
+      await freed(halves.remove("", before));
     },
 
     /** Names of the next segments below a place among the objects. */

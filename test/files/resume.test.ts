@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chownSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -142,6 +142,19 @@ it("never writes through a link that has the name of a part", async () => {
   await download(tree, into, store.transfer("output"));
   expect(listTree(into)).toEqual(listTree(folder));
   expect(readFileSync(elsewhere, "utf8")).toBe("precious");
+});
+
+it.skipIf(process.getuid?.() !== 0)("goes on with nothing that another user could still change", async () => {
+  const content = randomBytes(2 * MIB);
+  const { store, folder, tree } = await stored({ big: content });
+  const into = temporaryFolder();
+  const theirs = join(into, partName("big", content, DEAD));
+  writeFileSync(theirs, content.subarray(0, MIB));
+  chownSync(theirs, 65_534, 65_534);
+  await download(tree, into, store.transfer("output"));
+  expect(store.moved).toEqual(["GET"]);
+  expect(statSync(join(into, "big")).uid).toBe(0);
+  expect(listTree(into)).toEqual(listTree(folder));
 });
 
 it("refuses before the first byte what the disk has no room for", async () => {
