@@ -72,9 +72,11 @@ export function startWorkerChild(options: {
     },
     replace(how) {
       const old = child;
-      if (!old?.connected) return;
-      send(old, how);
+      if (!old) return;
+      if (old.connected) send(old, how);
       if (how === "drain") return;
+      // One that has let go of the channel hears signals only.
+      if (!old.connected) old.kill();
       const force = setTimeout(() => old.kill("SIGKILL"), GRACE_MS);
       old.once("exit", () => clearTimeout(force));
     },

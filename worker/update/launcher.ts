@@ -102,8 +102,10 @@ export function launchWorker(launch: Launch): WorkerChild {
 
   function hear(message: unknown): void {
     const { data } = told.safeParse(message);
-    if (data?.is === "healthy" && trial) keep();
-    if (data?.is !== "install" || !isWhole(folder, data)) return;
+    // One that was given up on is about to end.
+    if (data?.is === "healthy" && trial && !trial.late) keep();
+    // One trial at a time: what becomes healthy now is not the next build. That one is offered again.
+    if (data?.is !== "install" || trial || !isWhole(folder, data)) return;
     if (note(tryBuild(readUpdates(folder), data))) child.replace("drain");
   }
 

@@ -11,19 +11,26 @@ import { readUpdates, writeUpdates } from "../../../worker/update/state.ts";
 
 const key = publicKeyOf(generateKeyPairSync("ed25519").privateKey);
 
-/** A program that is a worker to its launcher: it writes down that it runs, is healthy or not, and sends what lies in `todo`. */
-const programOf = (version: string, does: "healthy" | "crash" | "nothing") => `
+/**
+ * A program that is a worker to its launcher: it writes down that it runs, is healthy or not, and sends what lies in `todo`. One that is
+ * `late` is healthy once it is told to end; one that is `eager` once it has sent something; one that is `deaf` lets go of its launcher.
+ */
+const programOf = (version: string, does: "healthy" | "crash" | "nothing" | "late" | "eager" | "deaf") => `
 import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs";
 const folder = process.env.TEST_FOLDER;
-process.on("message", () => process.exit(0)).on("disconnect", () => process.exit(0));
+const end = () => process.exit(0);
+process.on("message", () => ("${does}" === "late" ? process.send({ is: "healthy" }, () => setTimeout(end, 100)) : end()));
+process.on("disconnect", () => "${does}" === "deaf" || end());
 appendFileSync(folder + "/runs", "${version} ");
 if ("${does}" === "crash") process.exit(3);
 if ("${does}" === "healthy") process.send({ is: "healthy" });
+if ("${does}" === "deaf") process.disconnect(), setTimeout(end, 20_000);
 setInterval(() => {
   if (!existsSync(folder + "/todo")) return;
   const message = JSON.parse(readFileSync(folder + "/todo", "utf8"));
   rmSync(folder + "/todo");
   process.send(message);
+  if ("${does}" === "eager") process.send({ is: "healthy" });
 }, 10);
 `;
 
@@ -102,8 +109,8 @@ it("a build that is healthy stays, the one before it is kept, and no third", asy
   await lab.until("1.3.0");
 });
 
-it.each(["crash", "nothing"] as const)(
-  "one that does %s instead of becoming healthy gives way to the one before",
+it.each(["crash", "nothing", "late", "deaf"] as const)(
+  "one that does %s instead of becoming healthy in time gives way to the one before",
   async (does) => {
     const lab = openLauncher();
     lab.start();
@@ -117,6 +124,22 @@ it.each(["crash", "nothing"] as const)(
     expect(lab.said.at(-1)).toContain("back to the one before");
   },
 );
+
+it("a build that is offered while another one is on trial is not taken for that one, and waits", async () => {
+  const lab = openLauncher();
+  lab.start();
+  await lab.until("1.0.0");
+  lab.install(lab.place("1.1.0", "eager"));
+  await lab.until("1.0.0 1.1.0");
+  const next = lab.place("1.2.0", "crash");
+  lab.install(next);
+  await lab.untilKept("1.1.0");
+  expect(readUpdates(lab.builds)).toMatchObject({ refused: [] });
+  expect(readUpdates(lab.builds).trying).toBeUndefined();
+  lab.install(lab.place("1.2.0", "healthy"));
+  await lab.untilKept("1.2.0");
+  expect(lab.runs()).toBe("1.0.0 1.1.0 1.2.0");
+});
 
 it("a trial that was cut by a crash of the machine is begun again, three times and no more", async () => {
   const lab = openLauncher();
