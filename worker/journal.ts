@@ -6,6 +6,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from "node:fs";
 import { open } from "node:fs/promises";
@@ -67,9 +68,17 @@ export function openJournal(path: string, onProblem: (text: string) => void): { 
 
   function rewriteNow(): number {
     const draft = `${path}.new`;
-    const draftFd = openSync(draft, "w", 0o600);
+    rmSync(draft, { force: true });
+    // For appending: what follows a line that was cut off goes where that began.
+    const draftFd = openSync(draft, "a", 0o600);
     const text = linesOf(leases);
-    if (text) writeSync(draftFd, text);
+    try {
+      writeWhole(draftFd, text);
+    } catch (error) {
+      for (const each of [draftFd, fd]) closeSync(each);
+      rmSync(draft);
+      throw error;
+    }
     closeSync(fd);
     renameSync(draft, path);
     fd = draftFd;
@@ -90,7 +99,12 @@ export function openJournal(path: string, onProblem: (text: string) => void): { 
     await syncing?.catch(() => undefined);
     const draftFd = openSync(draft, "a", 0o600);
     const rest = since.join("");
-    if (rest) writeSync(draftFd, rest);
+    try {
+      writeWhole(draftFd, rest);
+    } catch (error) {
+      closeSync(draftFd);
+      throw error;
+    }
     renameSync(draft, path);
     closeSync(fd);
     fd = draftFd;
@@ -121,7 +135,7 @@ export function openJournal(path: string, onProblem: (text: string) => void): { 
     write(entries) {
       const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
       try {
-        writeSync(fd, text);
+        writeWhole(fd, text);
       } catch (error) {
         // A torn line in the middle would swallow the next one.
         ftruncateSync(fd, size);
@@ -153,6 +167,12 @@ export function openJournal(path: string, onProblem: (text: string) => void): { 
     },
   };
   return { journal, open: found };
+}
+
+/** A disk that is nearly full takes a part of what it is given, without an error. */
+function writeWhole(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
 function apply(leases: Map<string, OpenLease>, entry: JournalEntry): void {
