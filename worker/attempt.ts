@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { TaskResult } from "../contract/result.ts";
-import { addReason, deliver, wantsOutputs } from "./deliver.ts";
+import { addReason, deliver, note, wantsOutputs } from "./deliver.ts";
 import { type Finished, giveBack, type Held, indexOf, isFresh, type TaskFiles, unsecret } from "./held.ts";
 import { createInputs, type Inputs } from "./inputs.ts";
 import { finishLog } from "./logs/finish-log.ts";
@@ -156,20 +156,11 @@ async function settle(
 
   const waits = kept || files.log !== undefined;
   const finished: Finished = { position, ready: !waits, result, at: Date.now(), ...(waits && { files }) };
-  record(shop, held, finished);
+  note(shop, held, finished);
   held.finished.push(finished);
   if (waits) await shop.deliveries.add(() => deliver(shop, { held, finished, inputs: async () => inputs?.manifest() }));
   else shop.outbox.look();
   return { kept };
-}
-
-/** A full disk must not cost a result that is whole in memory. */
-function record(shop: Workshop, held: Held, { position, at, result, files }: Finished): void {
-  try {
-    shop.journal.write([{ is: "result", lease: held.lease.id, position, at, result, ...(files && { files }) }]);
-  } catch (error) {
-    shop.notice(`the journal can't be written: ${messageOf(error)}; a result is in memory only until it is delivered`);
-  }
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -2,6 +2,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { lstat, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { isDeepStrictEqual } from "node:util";
 import { createGzip } from "node:zlib";
 import { AnsweredError, RendtError } from "../contract/errors.ts";
 import type { Manifest } from "../contract/manifest.ts";
@@ -37,18 +38,54 @@ export function wantsOutputs(
 export async function deliver(shop: Workshop, parcel: Parcel): Promise<void> {
   const { held, finished } = parcel;
   try {
-    const sources = await prepare(parcel);
-    // The upload may take days: from here on the result has to outlive this machine's power.
-    const { position, at, result, files } = finished;
-    shop.journal.write([{ is: "result", lease: held.lease.id, position, at, result, ...(files && { files }) }]);
-    await shop.journal.sync();
-    await send(shop, parcel, sources);
+    // Which inputs it had may have to be asked for.
+    const sources = await patiently(shop, held, () => (finished.unproven ? prove(parcel) : prepare(parcel)));
+    if (sources === undefined)
+      giveBackFrom(shop, parcel, "its files did not survive that this machine was started again");
+    else {
+      // The upload may take days: from here on the result has to outlive this machine's power.
+      if (note(shop, held, finished)) await shop.journal.sync();
+      await send(shop, parcel, sources);
+    }
   } catch (error) {
     if (shop.leaving.aborted) return;
     giveUp(shop, parcel, error);
   }
   finished.ready = true;
   shop.outbox.look();
+}
+
+/** Records a result. A full disk must not cost one that can be handed in all the same. */
+export function note(shop: Workshop, held: Held, { position, at, result, files }: Finished): boolean {
+  try {
+    shop.journal.write([{ is: "result", lease: held.lease.id, position, at, result, ...(files && { files }) }]);
+    return true;
+  } catch (error) {
+    shop.notice(`the journal can't be written: ${messageOf(error)}; a result is in memory only until it is delivered`);
+    return false;
+  }
+}
+
+const hashesOf = ({ outputs, log }: TaskResult) => ({ outputs, log: log?.blob });
+
+/** Whether it was journalled with the hashes of its files. */
+export const isHashed = (result: TaskResult): boolean => Object.values(hashesOf(result)).some(Boolean);
+
+/** What is to be sent, if it is what was noted before this machine's last start: a power cut may have taken bytes that were never synced. */
+async function prove(parcel: Parcel): Promise<BlobSource[] | undefined> {
+  const { result } = parcel.finished;
+  const noted = structuredClone(result);
+  delete result.outputs;
+  delete result.log?.blob;
+  try {
+    const sources = await prepare(parcel);
+    return isDeepStrictEqual(hashesOf(result), hashesOf(noted)) ? sources : undefined;
+  } catch (error) {
+    Object.assign(result, noted);
+    if (isWorthRetry(error, { repeatable: true })) throw error;
+    // Whatever can't be read any more is not there.
+    return undefined;
+  }
 }
 
 async function prepare({ held, finished: { result, files }, inputs }: Parcel): Promise<BlobSource[]> {
@@ -85,23 +122,29 @@ async function packLog(parts: readonly string[]): Promise<BlobSource> {
 
 const packedLog = (parts: readonly string[]): string => `${parts[0]}.gz`;
 
-/** For as long as it takes: the server or the store may be away for days. */
 async function send(shop: Workshop, { held, finished }: Parcel, sources: readonly BlobSource[]): Promise<void> {
   if (sources.length === 0) return;
   const { id } = held.lease;
   const index = indexOf(held.lease, finished.position);
+  await patiently(shop, held, () =>
+    upload(sources, {
+      ...shop.transfer,
+      entryOf: (blob) => ({ use: "deliver", lease: id, index, blob }),
+      signal: shop.leaving,
+    }),
+  );
+}
+
+/** For as long as it takes: the server or the store may be away for days. */
+async function patiently<T>(shop: Workshop, { lease }: Held, act: () => Promise<T>): Promise<T> {
   const backOff = createBackOff();
   let told = false;
   for (;;) {
     try {
-      return await upload(sources, {
-        ...shop.transfer,
-        entryOf: (blob) => ({ use: "deliver", lease: id, index, blob }),
-        signal: shop.leaving,
-      });
+      return await act();
     } catch (error) {
       if (!isWorthRetry(error, { repeatable: true }) && !isOverQuota(error)) throw error;
-      if (isOverQuota(error) && !told) shop.notice(`the outputs of ${held.lease.job} wait here: ${messageOf(error)}`);
+      if (isOverQuota(error) && !told) shop.notice(`the outputs of ${lease.job} wait here: ${messageOf(error)}`);
       told ||= isOverQuota(error);
       await backOff.wait(error, shop.leaving);
     }
@@ -120,11 +163,7 @@ function giveUp(shop: Workshop, { held, finished }: Parcel, error: unknown): voi
   const errno = error instanceof RendtError ? error.details["errno"] : errnoOf(error);
   shop.notice(`the outputs of ${held.lease.job} could not be delivered: ${message}`);
   if (typeof errno === "string" && OWN_DISK.has(errno)) {
-    // Results behind this one are of no use: a lease answers in task order.
-    const at = held.finished.indexOf(finished);
-    if (at >= 0) held.finished.splice(at);
-    held.end = { kind: "released", reason: `this worker's disk failed: ${message}`.slice(0, 200) };
-    held.gone.abort("disk");
+    giveBackFrom(shop, { held, finished }, `this worker's disk failed: ${message}`);
     return;
   }
   const { result } = finished;
@@ -135,8 +174,19 @@ function giveUp(shop: Workshop, { held, finished }: Parcel, error: unknown): voi
   addReason(result, lost ? message : `its outputs could not be taken: ${message}`);
 }
 
-/** Says one thing more of how a task ended. */
+/** Results behind this one are of no use then: a lease answers in task order. */
+function giveBackFrom(shop: Workshop, { held, finished }: Pick<Parcel, "held" | "finished">, reason: string): void {
+  const at = held.finished.indexOf(finished);
+  const dropped = at < 0 ? [] : held.finished.splice(at);
+  held.end = { kind: "released", reason: reason.slice(0, 200) };
+  held.gone.abort("disk");
+  for (const each of dropped)
+    removeFiles(shop, each).catch((error) => shop.notice(`can't remove an undelivered task's files: ${error}`));
+}
+
+/** Says one thing more of how a task ended; what a second delivery finds again is not said again. */
 export function addReason(result: TaskResult, text: string): void {
+  if (result.reason?.includes(text)) return;
   result.reason = (result.reason === undefined ? text : `${result.reason}; ${text}`).slice(0, 2000);
 }
 

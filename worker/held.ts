@@ -31,6 +31,8 @@ export type Finished = {
   /** When it ended, in ms of this machine's clock. */
   at: number;
   files?: TaskFiles | undefined;
+  /** Its files are from before this machine's last start: only what is as it was noted then may be delivered. */
+  unproven?: boolean | undefined;
 };
 
 /** A lease in this worker's hands, from claim to the last acknowledged result. */

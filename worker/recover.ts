@@ -1,5 +1,5 @@
 import { uptime } from "node:os";
-import { deliver } from "./deliver.ts";
+import { deliver, isHashed } from "./deliver.ts";
 import { type Finished, giveBack, type Held, NOT_FRESH } from "./held.ts";
 import { createInputs } from "./inputs.ts";
 import type { OpenLease } from "./journal.ts";
@@ -42,14 +42,15 @@ export function recover(shop: Workshop, all: Map<string, Held>, open: readonly O
   }
 }
 
-/** Consecutive results that can still be told: whose bytes are in them, or on a disk that has not lost power since. */
+/** Consecutive results that can still be told: whose bytes are in them, on a disk that has not lost power since, or can be told by their hashes. */
 function usable({ from, results }: OpenLease): Finished[] {
   const bootedAt = Date.now() - uptime() * 1000;
   const found: Finished[] = [];
   for (const { position, at, result, files } of [...results].sort((a, b) => a.position - b.position)) {
-    const lost = files !== undefined && at < bootedAt;
+    const unproven = files !== undefined && at < bootedAt;
+    const lost = unproven && !isHashed(result);
     if (position !== from + found.length || lost || Date.now() - at > OFFER_MS) break;
-    found.push({ position, ready: files === undefined, result, at, ...(files && { files }) });
+    found.push({ position, ready: files === undefined, result, at, ...(files && { files }), unproven });
   }
   return found;
 }
