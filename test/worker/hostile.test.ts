@@ -1,0 +1,167 @@
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { buildTree } from "../../files/build-tree.ts";
+import { collectOutputs } from "../../worker/collect.ts";
+import { openMarketplace } from "./marketplace.ts";
+import { processesWith, until } from "./processes.ts";
+
+type Lie = (outgoing: ServerResponse, honest: string) => void;
+
+/** A server that lies in the first answers to one path, and is an honest one's voice otherwise. */
+async function openLiar(target: string, path: string, lies: Lie[]): Promise<{ url: string; left: () => number }> {
+  const waiting = [...lies];
+  const url = await serve((incoming, outgoing) => {
+    const { method, headers, url: asked = "" } = incoming;
+    const forward = request(target + asked, { method, headers, agent: false }, (answer) => {
+      const lie = asked === path ? waiting.shift() : undefined;
+      if (!lie) {
+        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(outgoing);
+        return;
+      }
+      const chunks: Buffer[] = [];
+      answer.on("data", (chunk: Buffer) => chunks.push(chunk));
+      answer.on("end", () => lie(outgoing, Buffer.concat(chunks).toString()));
+    });
+    forward.on("error", () => outgoing.destroy());
+    outgoing.once("close", () => forward.destroy());
+    incoming.pipe(forward);
+  });
+  return { url, left: () => waiting.length };
+}
+
+async function serve(handle: (incoming: IncomingMessage, outgoing: ServerResponse) => void): Promise<string> {
+  const server = createServer(handle);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const say =
+  (text: string, type = "application/json"): Lie =>
+  (outgoing) =>
+    outgoing.writeHead(200, { "content-type": type }).end(text);
+
+/** Long enough for a claimed task to have run, if it were to. */
+const SETTLED_MS = 500;
+const MIB = 1024 * 1024;
+/** As much as a lying server likes; it stops when nobody listens any more. */
+const pour: Lie = (outgoing) => {
+  outgoing.writeHead(200, { "content-type": "application/json" });
+  const more = () => {
+    if (outgoing.destroyed) return;
+    if (outgoing.write(Buffer.alloc(MIB, " "))) setImmediate(more);
+    else outgoing.once("drain", more);
+  };
+  more();
+};
+
+const NONSENSE: Lie[] = [
+  say("<html>welcome to the hotel</html>", "text/html"),
+  say("{}"),
+  say("null"),
+  say('{"leases":[{"id":7}],"retryAfterMs":"soon"}'),
+  say("\0\0\0"),
+  (outgoing) => outgoing.destroy(),
+  (outgoing) => outgoing.writeHead(500).end("oops"),
+];
+
+describe("a worker whose server", () => {
+  it("answers nonsense, nothing and without end asks on, and works when it hears sense", async () => {
+    const market = await openMarketplace();
+    const liar = await openLiar(market.url, "/v1/leases/finish", [...NONSENSE, pour]);
+    await market.startWorker({ url: liar.url });
+    const id = await market.submit({ command: ["echo", "kept"] });
+    await until(() => liar.left() === 0);
+    expect(await market.ended(id)).toMatchObject({ status: "finished" });
+    expect(await market.results(id)).toMatchObject([{ outcome: "exited", exitCode: 0 }]);
+    expect(await market.run({ command: ["true"] })).toMatchObject({ exitCode: 0 });
+  });
+
+  it("sends it elsewhere with its outputs tells nobody its token, and follows no redirection", async () => {
+    const market = await openMarketplace();
+    const heard: { what: string; authorization: string | undefined }[] = [];
+    const elsewhere = await serve((incoming, outgoing) => {
+      heard.push({ what: `${incoming.method} ${incoming.url}`, authorization: incoming.headers.authorization });
+      incoming.resume();
+      outgoing.writeHead(307, { location: `${market.url}/v1/whoami` }).end();
+    });
+    const misled: Lie = (outgoing, honest) => {
+      const answer = JSON.parse(honest);
+      for (const item of answer.items) if (item.url !== undefined) item.url = `${elsewhere}/taken`;
+      say(JSON.stringify(answer))(outgoing, honest);
+    };
+    const liar = await openLiar(market.url, "/v1/grants", [misled]);
+    await market.startWorker({ url: liar.url });
+    const result = await market.run({
+      command: ["sh", "-c", "head -c 100000 /dev/urandom > out"],
+      outputs: ["out"],
+    });
+    expect(heard).toEqual([{ what: "PUT /taken", authorization: undefined }]);
+    // The next grant was an honest one.
+    expect(result).toMatchObject({ exitCode: 0, usage: { outputBytes: 100_000 } });
+    expect(result.outputs).toBeDefined();
+  });
+
+  it("names inputs that lead out of the task's folder runs nothing, and writes nothing there", async () => {
+    const market = await openMarketplace();
+    const evil: Lie = (outgoing, honest) => say(honest.replaceAll('"in.txt"', '"../../../in.txt"'))(outgoing, honest);
+    const lies = Array.from({ length: 50 }, () => evil);
+    const liar = await openLiar(market.url, "/v1/leases/claim", lies);
+    const { inputs } = await market.inline({ "in.txt": Buffer.from("evil") });
+    const id = await market.submit({ command: ["true"], inputs });
+    const state = join(market.folder, "state");
+    await market.startWorker({ url: liar.url, state });
+    await until(() => liar.left() < lies.length);
+    await setTimeout(SETTLED_MS);
+    expect((await market.client.show({ id })).job.tasks).toMatchObject({ succeeded: 0 });
+    expect(readdirSync(state, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith("in.txt"))).toEqual(
+      [],
+    );
+  });
+});
+
+describe("a task that", () => {
+  it("closes its output goes on to its end", async () => {
+    const market = await openMarketplace();
+    await market.startWorker();
+    const script = "echo before; exec >&- 2>&-; sleep 0.2; exit 3";
+    expect(await market.run({ command: ["sh", "-c", script] })).toMatchObject({ outcome: "exited", exitCode: 3 });
+  });
+
+  it("never reads its input ends all the same", async () => {
+    const market = await openMarketplace();
+    await market.startWorker();
+    const inputs = await market.inline({ in: Buffer.alloc(8000) });
+    expect(await market.run({ command: ["true"], stdin: "in", ...inputs })).toMatchObject({ exitCode: 0 });
+  });
+
+  it.runIf(process.getuid?.() === 0)("makes processes without end meets its limit, and leaves none", async () => {
+    const market = await openMarketplace();
+    await market.startWorker();
+    const marker = `300.${process.pid}`;
+    const script = `i=0; while [ $i -lt 200 ]; do sleep ${marker} & i=$((i+1)); done; wait`;
+    const id = await market.submit({ command: ["sh", "-c", script], limits: { processes: 40 }, timeoutMs: 8000 });
+    const ended = await market.ended(id);
+    expect(ended.status).toBe("failed");
+    expect(processesWith(marker)).toEqual([]);
+  });
+});
+
+it("an output that becomes a link after it was listed takes nothing along from where it leads", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "rendt-hostile-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "out"), "x".repeat(100_000));
+  const { items } = await collectOutputs(folder, { globs: ["out"], inputs: undefined, uid: undefined });
+  rmSync(join(folder, "out"));
+  symlinkSync("/etc/passwd", join(folder, "out"));
+  await expect(buildTree(items)).rejects.toMatchObject({ code: "disk_error", details: { errno: "ELOOP" } });
+});
