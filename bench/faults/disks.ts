@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Case } from "./case.ts";
 import { FINISH, type Stage, until } from "./stage.ts";
 
@@ -33,6 +34,8 @@ function fill(place: string): () => void {
     for (const filler of fillers) rmSync(filler, { force: true });
   };
 }
+
+const WRITTEN_MS = 500;
 
 const said = (stage: Stage, text: RegExp) => until(() => text.test(stage.log()));
 
@@ -70,6 +73,23 @@ export const disks: Case[] = [
       const free = fill(join(stage.folder, "worker"));
       sent.open();
       await stage.ended(sent);
+      free();
+      stage.expect(sent);
+    },
+  },
+  {
+    name: "worker's disk full when its task with outputs ends: they arrive all the same",
+    root: true,
+    prepare: small("worker", 8),
+    cleanUp: unmount("worker"),
+    async run(stage) {
+      await stage.worker();
+      const sent = await stage.submit({ gated: true });
+      await until(() => sent.runs() === 1);
+      await sleep(WRITTEN_MS);
+      const free = fill(join(stage.folder, "worker"));
+      sent.open();
+      await until(async () => (await stage.status(sent)) === "finished");
       free();
       stage.expect(sent);
     },

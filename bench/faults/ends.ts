@@ -90,7 +90,7 @@ export const ends: Case[] = [
       const sent = await stage.submit({ plain: true });
       await hold.arrived;
       await worker.kill();
-      hold.release();
+      hold.cut();
       copy(worker.home, join(stage.folder, "twin"));
       const twin = await stage.worker({ name: "twin" });
       await stage.ended(sent);

@@ -10,7 +10,7 @@ export type Hold = {
   arrived: Promise<void>;
   /** Lets it go on, and all of its kind after it. */
   release(): void;
-  /** Breaks its connection. */
+  /** Breaks its connection: nothing more of it arrives anywhere. */
   cut(): void;
 };
 
@@ -50,9 +50,14 @@ export async function openGate(target: string): Promise<Gate> {
     hold(what, place) {
       let arrive = () => {};
       let letGo = () => {};
+      let breakOff = (_: Error) => {};
       let cut = () => {};
       const arrived = new Promise<void>((resolve) => (arrive = resolve));
-      const released = new Promise<void>((resolve) => (letGo = resolve));
+      const released = new Promise<void>((resolve, reject) => {
+        letGo = resolve;
+        breakOff = reject;
+      });
+      released.catch(() => undefined);
       const mine: Waiting = {
         what,
         place,
@@ -70,8 +75,9 @@ export async function openGate(target: string): Promise<Gate> {
           letGo();
         },
         cut() {
+          waiting.delete(mine);
+          breakOff(new Error("cut"));
           cut();
-          letGo();
         },
       };
     },

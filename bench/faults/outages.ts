@@ -1,10 +1,13 @@
-import { cpSync, rmSync } from "node:fs";
+import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { uptime } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Case } from "./case.ts";
-import { CLAIM, FINISH, type Stage, type SubmitOptions, until } from "./stage.ts";
+import type { Hand } from "./hand.ts";
+import { CLAIM, FINISH, type Stage, type SubmitOptions, UPLOAD, until } from "./stage.ts";
 
 const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
 
 /** The server is away from before a finish until later. */
 const awayAtFinish =
@@ -51,7 +54,49 @@ const restoreBeforeFinish =
     stage.expect(sent);
   };
 
+type Later = { at: number; runs: number; job?: SubmitOptions; meanwhile?: (worker: Hand) => void };
+
+/** The worker dies with a result in its hands, and comes again much later, as far as its journal can tell. */
+const comeAgain =
+  ({ at, runs, job = {}, meanwhile }: Later): Case["run"] =>
+  async (stage) => {
+    const worker = await stage.worker();
+    const hold = stage.gate.hold(job.plain ? FINISH : UPLOAD, "half asked");
+    const sent = await stage.submit(job);
+    await hold.arrived;
+    await worker.kill();
+    hold.cut();
+    writeFileSync(join(worker.state, "journal"), worker.journal().replaceAll(/"at":\d+/g, `"at":${at}`));
+    meanwhile?.(worker);
+    worker.start();
+    stage.expect(sent, { runs });
+  };
+
+/** Before this machine was started last. */
+const beforeBoot = Math.round(Date.now() - uptime() * 1000 - MINUTE_MS);
+const daysAgo = (days: number) => Math.round(Date.now() - days * DAY_MS);
+
+/** What a power cut leaves of bytes that were never synced. */
+function zero({ state }: Hand): void {
+  const tasks = join(state, "tasks");
+  for (const name of readdirSync(tasks).filter((each) => !each.startsWith(".")))
+    writeFileSync(join(tasks, name, "work", "out", "large.bin"), Buffer.alloc(150_000));
+}
+
 export const outages: Case[] = [
+  {
+    name: "worker comes again after 6.9 days with a result in its journal",
+    run: comeAgain({ at: daysAgo(6.9), runs: 1, job: { plain: true } }),
+  },
+  {
+    name: "worker comes again after 7.1 days: its result is dropped, the task is run again",
+    run: comeAgain({ at: daysAgo(7.1), runs: 2, job: { plain: true } }),
+  },
+  { name: "worker's machine started anew: its files are whole", run: comeAgain({ at: beforeBoot, runs: 1 }) },
+  {
+    name: "worker's machine lost power: a file of the result is not whole",
+    run: comeAgain({ at: beforeBoot, runs: 2, meanwhile: zero }),
+  },
   { name: "server away at finish, for a second", run: awayAtFinish(() => sleep(1000)) },
   {
     name: "server away at finish, longer than the lease",

@@ -124,7 +124,7 @@ export const serverKills: Case[] = [
       const sent = await stage.submit();
       await hold.arrived;
       await Promise.all([stage.killServer(), worker.kill()]);
-      hold.release();
+      hold.cut();
       worker.start();
       await stage.startServer();
       stage.expect(sent);
@@ -141,7 +141,7 @@ export const serverKills: Case[] = [
         const killed = first();
         await hold.arrived;
         await killed.end("SIGKILL");
-        hold.release();
+        hold.cut();
         const how = await again().ended;
         if (how !== 0) throw new Error(`the second submit ended with ${how}`);
         const { items } = await stage.client.list({ limit: 10 });

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -100,7 +100,11 @@ export async function openStage({ program, prepare, cleanUp, signal }: StageOpti
   const clockFile = join(folder, "server-clock");
   writeFileSync(clockFile, "0");
   let clockMs = 0;
-  const market = await openMarket({ program, folder, serverEnv: clockEnv(clockFile) });
+  const market = await openMarket({ program, folder, serverEnv: clockEnv(clockFile) }).catch((error: unknown) => {
+    cleanUp?.(folder);
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  });
   const gate = await openGate(market.url);
   const connections: Connection[] = [];
   const client = market.client("submitter");

@@ -1,3 +1,5 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { processesNaming } from "../support/proc.ts";
 import type { Case } from "./case.ts";
@@ -15,7 +17,7 @@ async function dieAt(stage: Stage, what: RegExp, place: Place, job: SubmitOption
   const sent = await stage.submit(job);
   await hold.arrived;
   await worker.kill();
-  hold.release();
+  hold.cut();
   worker.start();
   return sent;
 }
@@ -153,6 +155,26 @@ export const workerKills: Case[] = [
       made.open();
       worker.start();
       stage.expect({ ...made, id }, { runs: 9, tasks: 8 });
+    },
+  },
+  {
+    name: "worker killed: its task left a closed folder and 3,000 levels, which the next start removes",
+    async run(stage) {
+      const worker = await stage.worker();
+      const script = [
+        'echo began >> "$TALLY"; mkdir closed; echo x > closed/x; chmod 0 closed; top=$PWD',
+        "dive() { i=0; while [ $i -lt 1500 ]; do mkdir d; cd d; i=$((i+1)); done; }",
+        'mkdir one two; cd one; dive; cd "$top/two"; dive; mv "$top/one" .; touch "$top/deep"',
+        'until test -e "$GATE"; do sleep 0.02; done',
+      ].join("; ");
+      const sent = await stage.submit({ plain: true, gated: true, spec: { command: ["/bin/sh", "-c", script] } });
+      await until(() => sent.runs() === 1);
+      const tasks = join(worker.state, "tasks");
+      await until(() => readdirSync(tasks).some((name) => existsSync(join(tasks, name, "work", "deep"))));
+      await worker.kill();
+      sent.open();
+      worker.start();
+      stage.expect(sent, { runs: 2 });
     },
   },
   {
