@@ -29,7 +29,7 @@ const asking = (at: number) => ({
 const workers = Array.from(
   { length: WORKERS },
   (_, at): Machine => ({
-    ...{ sandbox: "none", os: "linux", arch: "x64", diskBytes: 100_000 * MIB },
+    ...{ account: "ann", sandbox: "none", os: "linux", arch: "x64", diskBytes: 100_000 * MIB },
     ...{ cpus: 1 + (at % 32), memoryBytes: (1 + (at % 64)) * 1024 * MIB },
     tags: [`python3=3.${at % 14}.2`, "node=20.19.0", ...(at % 2 === 0 ? ["ffmpeg=6.0"] : [])],
   }),

@@ -24,6 +24,14 @@ export function readOptionValue(name: OptionName, text: string): Read {
         String,
         mistake,
       );
+    case "price":
+      return inRange(
+        option,
+        /^[+-]?\d{1,15}(\.\d{1,6})?$/.test(text) ? Number(text) : undefined,
+        "a number with at most 6 decimals, such as 0.5",
+        String,
+        mistake,
+      );
     case "duration":
       return inRange(option, parseDuration(text), "a time such as 90s, 10m, 1h30m or 2d", formatDuration, mistake);
     case "size":

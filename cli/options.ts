@@ -1,9 +1,12 @@
+import { MAX_PRICE } from "../contract/limits.ts";
+
 /** What an option's value is read as; the type of each stands in `OptionTypes`. */
 export type OptionTypes = {
   flag: boolean;
   text: string;
   texts: string[];
   int: number;
+  price: number;
   duration: number;
   size: number;
   codes: number[];
@@ -63,6 +66,13 @@ export const OPTIONS = {
   },
   network: { kind: "flag", summary: "only where it may reach the network" },
   worker: { kind: "text", value: "W", summary: "only on this worker of your account: its id or name" },
+  "max-price": {
+    kind: "price",
+    value: "X",
+    min: 0,
+    max: MAX_PRICE,
+    summary: "credits per CPU-hour offered to strangers' workers (queue public); matched, never charged",
+  },
   queue: { kind: "text", value: "QUEUE", summary: "the queue to wait in" },
   file: { kind: "text", value: "FILE", summary: "a job file (TOML) with these same words" },
   wait: { kind: "flag", summary: "wait until the job ends" },
@@ -182,6 +192,7 @@ export const JOB_OPTIONS = [
   "worker",
   "network",
   "sandbox",
+  "max-price",
   "get",
   "force",
 ] as const satisfies readonly OptionName[];

@@ -18,6 +18,7 @@ import {
   MAX_LIST_ITEMS,
   MAX_NAME_LENGTH,
   MAX_OUTPUT_GLOBS,
+  MAX_PRICE,
   MAX_PRIORITY_S,
   MAX_RETRIES,
   MAX_SECRETS_BYTES,
@@ -119,6 +120,13 @@ const array = z.lazy(() =>
 /** How far a task is shut in: `strict` keeps a hostile one out of the machine, `none` only tidies up after a careless one (docs/security.md). */
 export const sandboxLevel = z.enum(["none", "strict"]);
 
+/** Credits per CPU-hour: a number by which jobs and machines find each other. What a credit is worth they agree elsewhere; none is ever moved. */
+export const price = z
+  .number("a number")
+  .min(0)
+  .max(MAX_PRICE)
+  .refine((value) => Number(value.toFixed(6)) === value, "at most 6 decimals");
+
 /**
  * What one task may use at most. Only machines that have so many cpus and GPUs, so much memory and disk left for it take it; the owner of a
  * machine may allow less of the rest. A task that goes over is killed, and its result names the limit.
@@ -188,6 +196,8 @@ export const jobSpec = z.lazy(() =>
     network: z.boolean().optional(),
     /** Only this worker of the account takes it: its id, or its name where no other has the same. */
     worker: z.string().min(1).max(100).optional(),
+    /** What it offers the machines of strangers, at most; 0 when left out. Its own account's are not asked. */
+    maxPrice: price.optional(),
   }),
 );
 /** A spec as it is written (defaults may be left out). */

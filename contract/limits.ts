@@ -100,6 +100,8 @@ export const MAX_PRIORITY_S = 86_400;
 /** What a job may ask for at most: far above any machine, so that only slips of the pen are refused. */
 export const MAX_CPUS = 4096;
 export const MAX_GPUS = 64;
+/** Credits per CPU-hour. */
+export const MAX_PRICE = 1_000_000;
 /** Of a job; those of a machine. */
 export const MAX_WANTED_TAGS = 8;
 export const MAX_MACHINE_TAGS = 64;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { accountId } from "./account.ts";
 import { grant } from "./grant.ts";
-import { jobId, jobSpec, sandboxLevel } from "./job.ts";
+import { jobId, jobSpec, price, sandboxLevel } from "./job.ts";
 import {
   MAX_HOLD_MS,
   MAX_LEASE_TASKS,
@@ -38,6 +38,8 @@ export const takes = z.lazy(() =>
       .optional(),
     /** Jobs of these accounts only. */
     accounts: z.array(accountId).min(1).max(256).optional(),
+    /** What jobs of other accounts have to offer (`maxPrice`). */
+    minimumPay: price.optional(),
   }),
 );
 export type Takes = z.infer<typeof takes>;
@@ -112,6 +114,7 @@ export const workerView = z.lazy(() =>
     gpus: z.int().optional(),
     tags: z.array(z.string()).optional(),
     sandbox: z.string(),
+    takes: takes.optional(),
     registeredAt: z.int(),
     lastSeenAt: z.int(),
     /** Since when it is to take nothing new, and since when nothing is left in its hands. */

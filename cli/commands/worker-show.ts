@@ -12,7 +12,7 @@ export async function run(call: Call): Promise<number> {
     terminal.json(worker);
     return 0;
   }
-  const { id, name, account, slots, version, sandbox, registeredAt, lastSeenAt, tags = [] } = worker;
+  const { id, name, account, slots, version, sandbox, registeredAt, lastSeenAt, tags = [], takes } = worker;
   const now = Date.now();
   const rows = [
     ["Worker", id],
@@ -22,6 +22,7 @@ export async function run(call: Call): Promise<number> {
     ["Machine", harmless(describeMachine(worker))],
     ...(tags.length > 0 ? [["Tags", harmless(tags.join(" "))]] : []),
     ["Sandbox", sandbox],
+    ...(takes?.minimumPay ? [["Minimum pay", `${takes.minimumPay} credits a CPU-hour, of strangers`]] : []),
     ["State", describe(worker, now)],
     ["Version", harmless(version)],
     ["Registered", formatAgo(registeredAt, now)],

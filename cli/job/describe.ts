@@ -84,6 +84,7 @@ export async function describeJob({ options: typed, command: typedCommand, envir
       ...given("tags", options.tag),
       ...given("network", options.network),
       ...given("worker", options.worker),
+      ...given("maxPrice", options["max-price"]),
     },
     inputs,
     exclude: options.exclude ?? [],

@@ -4,6 +4,7 @@ import type { WorkerRecord } from "../domain/records.ts";
 import { sliceId } from "../store/keys.ts";
 import type { Claimable, SliceKey } from "../store/port.ts";
 import type { World } from "./call.ts";
+import { PUBLIC } from "./queue.ts";
 import type { Room } from "./room.ts";
 
 /** Slices read at once, and at most for one claim: past so many that were taken or avoided the worker comes back later. */
@@ -28,8 +29,8 @@ export async function* candidates(
   const { store, busy, random } = world;
   const limit = Math.max(LEAST_PAGE, store.claimWindow, wanted);
   const isFree = (key: SliceKey) => !busy.has(nameOf(key));
-  for (const queue of queues) {
-    let classes = await classesFor(store, queue, worker);
+  for await (const { queue, ...place } of placesFor(store, queues, worker)) {
+    let { classes } = place;
     let cursor: string | undefined;
     for (let pages = 0; pages < MOST_PAGES && classes.length > 0; ) {
       const before = classes;
@@ -55,10 +56,28 @@ export async function* candidates(
   }
 }
 
-/** The classes of a queue that hold work for this worker, if it had all of its room. */
-async function classesFor(store: World["store"], queue: string, worker: WorkerRecord): Promise<readonly string[]> {
-  const listed = await store.listClasses(queue);
-  return listed.map((name) => (name === PINS ? pinOf(worker.id) : name)).filter((name) => fits(name, worker));
+type Place = { queue: string; classes: readonly string[] };
+
+/**
+ * The classes that hold work for this worker, if it had all of its room, queue by queue. Those of `public` that pay strangers too little come after
+ * the others: its own account's jobs stand there among those of strangers, which may be many.
+ */
+async function* placesFor(
+  { listClasses }: Pick<World["store"], "listClasses">,
+  queues: readonly string[],
+  worker: WorkerRecord,
+): AsyncGenerator<Place> {
+  for (const queue of queues) {
+    const listed = await listClasses(queue);
+    const names = listed.map((name) => (name === PINS ? pinOf(worker.id) : name));
+    const own = names.filter((name) => fits(name, worker, worker.account));
+    if (queue !== PUBLIC) yield { queue, classes: own };
+    else {
+      const paying = names.filter((name) => fits(name, worker));
+      yield { queue, classes: paying };
+      yield { queue, classes: own.filter((name) => !paying.includes(name)) };
+    }
+  }
 }
 
 /** The first `window` items in random order, then the rest. */

@@ -3,9 +3,10 @@ import { isPin, PINS } from "../domain/demand.ts";
 import type { Job, Slice, WorkerRecord } from "../domain/records.ts";
 import type { Call, World } from "./call.ts";
 import { ownJob } from "./own-job.ts";
+import { PUBLIC } from "./queue.ts";
 import { quotasOf } from "./quotas.ts";
 import { isDraining } from "./sightings.ts";
-import { unfit } from "./unfit.ts";
+import { unfit, warningFor } from "./unfit.ts";
 import { slicesOf, viewJob } from "./view.ts";
 
 /** A worker that was not heard of for so long is taken for switched off. */
@@ -33,6 +34,8 @@ export async function explain({ world, who }: Call, { id }: ParsedRequestOf<"exp
   const isWaiting = view.status === "available" || view.status === "waiting";
   if (isWaiting && workers.length === 0) reasons.push(`account ${who.account} has no worker: start one`);
   else if (isWaiting && !workers.some(({ fits }) => fits)) reasons.push("no worker of the account can take it now");
+  const warning = isWaiting && job.queue === PUBLIC ? await warningFor(world, job) : undefined;
+  if (warning) reasons.push(warning.message);
   const runs = view.status === "executing" || view.status === "delivering";
   if (runs) reasons.push(...(await aboutRoom(world, job)));
   return { job: view, reasons, ...(ahead !== undefined && { ahead }), workers };

@@ -6,7 +6,18 @@ import type { WorkerRecord } from "./records.ts";
 /** What of a worker decides whether a job can run there. */
 export type Machine = Pick<
   WorkerRecord,
-  "sandbox" | "ownSandbox" | "network" | "cpus" | "gpus" | "memoryBytes" | "diskBytes" | "os" | "arch" | "tags"
+  | "account"
+  | "sandbox"
+  | "ownSandbox"
+  | "network"
+  | "cpus"
+  | "gpus"
+  | "memoryBytes"
+  | "diskBytes"
+  | "os"
+  | "arch"
+  | "tags"
+  | "takes"
 >;
 
 const MIB = 1024 * 1024;
@@ -34,12 +45,19 @@ const CHECKS: readonly Check[] = [
     tell: ({ tags }, worker) => tags.filter((tag) => !hasTag(worker, tag)).map((tag) => withoutTag(tag, worker)),
   },
   {
+    fails: ({ pays }, worker, owner) => owner !== worker.account && pays < minimumPay(worker),
+    tell: ({ pays }, worker) => [`pays ${pays} a CPU-hour, ${minimumPay(worker)} asked`],
+  },
+  {
     fails: ({ unknown }) => unknown.length > 0,
     tell: ({ unknown }) => unknown.map((word) => `the requirement ${word} is not known to this server`),
   },
 ];
 
-/** Whether a worker can take a demand when it runs nothing else. `owner`: whose job it is; left out while that is still to be seen. */
+/**
+ * Whether a worker can take a demand when it runs nothing else. `owner`: whose job it is; left out while that is still to be seen, which
+ * takes it for some stranger's.
+ */
 export function fits(text: string, worker: Machine, owner?: string): boolean {
   const demand = readDemand(text);
   return !CHECKS.some(({ fails }) => fails(demand, worker, owner));
@@ -56,6 +74,8 @@ function isCutOff({ network, strict }: Demand, worker: Machine, owner?: string):
   const trusted = worker.network ?? [];
   return owner === undefined ? trusted.length === 0 : !trusted.includes(owner);
 }
+
+const minimumPay = ({ takes }: Machine): number => takes?.minimumPay ?? 0;
 
 /** Strict sandboxes have no devices. */
 function hidesGpus({ strict, sizes }: Demand, { ownSandbox }: Machine): boolean {

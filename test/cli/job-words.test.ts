@@ -16,6 +16,7 @@ describe("a job file", () => {
       timeout = "10m"
       wait-timeout = 90
       retries = 2
+      max-price = 0.5
       success-codes = [0, 3]
       no-outputs-on-failure = true
     `);
@@ -30,6 +31,7 @@ describe("a job file", () => {
         timeout: 600_000,
         "wait-timeout": 90_000,
         retries: 2,
+        "max-price": 0.5,
         "success-codes": [0, 3],
         "no-outputs-on-failure": true,
       },

@@ -1,7 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { parseArguments } from "../../cli/parse.ts";
 
-const allowed = ["input", "name", "quiet", "json", "follow", "timeout", "retries", "success-codes", "sandbox"] as const;
+const allowed = [
+  "input",
+  "name",
+  "quiet",
+  "json",
+  "follow",
+  "timeout",
+  "retries",
+  "success-codes",
+  "sandbox",
+  "max-price",
+] as const;
 const parse = (...args: string[]) => parseArguments(args, allowed);
 
 describe("a command line", () => {
@@ -26,6 +37,7 @@ describe("a command line", () => {
     [["--retries", "3"], { retries: 3 }],
     [["--timeout", "1h30m"], { timeout: 5_400_000 }],
     [["--success-codes", "0,3"], { "success-codes": [0, 3] }],
+    [["--max-price", "0.25"], { "max-price": 0.25 }],
     [["--name", "-x"], { name: "-x" }],
   ])("%j is read", (args, values) => expect(parse(...args)).toMatchObject({ values, mistakes: [] }));
 
@@ -44,6 +56,11 @@ describe("a command line", () => {
     [["--retries", "-1"], '--retries "-1": use 0 or more'],
     [["--timeout", "5x"], '--timeout "5x": use a time such as 90s, 10m, 1h30m or 2d'],
     [["--success-codes", "0,300"], '--success-codes "0,300": use exit codes from 0 to 255, such as 0,3'],
+    [["--max-price", "-1"], '--max-price "-1": use 0 or more'],
+    [["--max-price", "1000001"], '--max-price "1000001": use 1000000 or less'],
+    [["--max-price", "NaN"], '--max-price "NaN": use a number with at most 6 decimals, such as 0.5'],
+    [["--max-price", "1e99"], '--max-price "1e99": use a number with at most 6 decimals, such as 0.5'],
+    [["--max-price", "0.0000001"], '--max-price "0.0000001": use a number with at most 6 decimals, such as 0.5'],
     [["--sandbox", "iron"], '--sandbox "iron": use none or strict'],
   ])("%j is refused: %s", (args, mistake) => expect(parse(...args).mistakes[0]).toBe(mistake));
 

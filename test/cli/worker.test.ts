@@ -39,6 +39,16 @@ async function gated(name: string) {
 
 const statusOf = async (id: string) => JSON.parse((await run("show", id, "--json")).stdout).job.status;
 
+it("rendt worker show tells what the owner of the machine asks of strangers", async () => {
+  const rules = join(program.dir, "home", "worker.toml");
+  writeFileSync(rules, "[rules]\nminimum-pay = 0.5\n");
+  const { worker, id } = await startWorker();
+  expect((await run("worker", "show", id)).stdout).toMatch(/^Minimum pay +0\.5 credits a CPU-hour, of strangers$/m);
+  worker.child.kill("SIGTERM");
+  await worker.ended;
+  rmSync(rules);
+});
+
 describe("rendt worker drain and resume", () => {
   it("order a worker from afar; list, show and explain say how it stands", async () => {
     const { worker, id } = await startWorker();

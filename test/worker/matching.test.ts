@@ -2,7 +2,10 @@ import { writeFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { createClient } from "../../contract/client.ts";
+import { fetchTransport } from "../../contract/fetch-transport.ts";
 import { openMarketplace } from "./marketplace.ts";
+import { createFakeMachine } from "./owner-rules/fake-sources.ts";
 import { textOf } from "./read-log.ts";
 import { strictMissing } from "./sandbox/scene.ts";
 
@@ -60,6 +63,25 @@ describe.skipIf(strictMissing !== undefined)(`a strict job${strictMissing ? ` ($
     expect(textOf(open)).toBe("200\n");
     expect((await market.run(spec)).exitCode).not.toBe(0);
   });
+
+  it("of a stranger runs where it offers what the owner asks, or once he asks for less", async () => {
+    const market = await openMarketplace();
+    const admin = createClient({ url: market.url, token: market.tokens.admin, transport: fetchTransport });
+    await admin.createAccount({ id: "ann" });
+    const { text: token } = await admin.createToken({ account: "ann", role: "worker" });
+    const { sources } = createFakeMachine({ realClock: true });
+    const ownerFile = join(market.folder, "worker.toml");
+    writeFileSync(ownerFile, "[rules]\nminimum-pay = 2\n");
+    await market.startWorker({ token, ownerFile, sources });
+    const open = { command: ["true"], queue: "public" };
+    const poor = await market.submit({ ...open, maxPrice: 0.5 });
+    expect(await market.run({ ...open, maxPrice: 2.5 })).toMatchObject({ exitCode: 0 });
+    const { job, reasons } = await market.client.explain({ id: poor });
+    expect(job.status).toBe("available");
+    expect(reasons.join()).toContain("the nearest is one of another account: pays 0.5 a CPU-hour, 2 asked");
+    writeFileSync(ownerFile, "[rules]\nminimum-pay = 0.5\n");
+    expect(await market.ended(poor)).toMatchObject({ status: "finished" });
+  }, 20_000);
 
   it("that asks for it waits where the owner does not", async () => {
     const market = await openMarketplace();

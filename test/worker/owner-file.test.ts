@@ -41,6 +41,7 @@ it("reads what the owner grants, in the units of the command line", async () => 
     user-idle = "10m"
     slots-while-present = 1
     on-battery = 60
+    minimum-pay = 0.5
     [rules.schedule]
     fri = "22:00-06:00"
   `);
@@ -57,6 +58,7 @@ it("reads what the owner grants, in the units of the command line", async () => 
     "user-idle": 600_000,
     "slots-while-present": 1,
     "on-battery": 60,
+    "minimum-pay": 0.5,
     schedule: [{ day: 5, from: 22 * 60, upTo: 6 * 60 }],
   });
 });
@@ -115,10 +117,15 @@ it("tells rules that contradict each other", async () => {
     "2 is not less than all 2 slots",
   );
   expect(await mistakesOf('[rules]\nqueues = ["own"]\naccounts = ["ann"]\n')).toContain("which queues leaves out");
+  expect(await mistakesOf('[rules]\nqueues = ["own"]\nminimum-pay = 2\n')).toContain("strangers, who are to pay");
   expect(await mistakesOf('[rules.schedule]\nmon-fri = "10:00-12:00"\nfri = "14:00-16:00"\n')).toContain(
     "fri is named by more than one line",
   );
   expect(await mistakesOf("[rules.schedule]\n")).toContain("no hour of the week is left");
+});
+
+it.each(["-1", "nan", "inf", "1000001", "0.0000001", '"2 credits"'])("minimum-pay = %s: no pay", async (value) => {
+  expect(await mistakesOf(`[rules]\nminimum-pay = ${value}\n`)).toContain("rules.minimum-pay: ");
 });
 
 it("says where the TOML is broken", async () => {

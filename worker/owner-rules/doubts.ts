@@ -15,9 +15,13 @@ export function disagreements(raw: unknown, given: number | undefined): string[]
   const slots = given ?? written;
   const present = rules["slots-while-present"];
   const queues = rules["queues"];
+  const isClosed = Array.isArray(queues) && !queues.includes("public");
   const found: (string | undefined)[] = [
-    rules["accounts"] !== undefined && Array.isArray(queues) && !queues.includes("public")
+    rules["accounts"] !== undefined && isClosed
       ? 'rules.accounts: jobs of other accounts come through the queue "public", which queues leaves out'
+      : undefined,
+    rules["minimum-pay"] !== undefined && isClosed
+      ? 'rules.minimum-pay: strangers, who are to pay, come through the queue "public", which queues leaves out'
       : undefined,
     present !== undefined && rules["user-idle"] === undefined
       ? "rules.slots-while-present: without user-idle nobody is ever taken for present"

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { accountId } from "../../contract/account.ts";
+import { price } from "../../contract/job.ts";
 import type { Takes } from "../../contract/worker.ts";
 import { size, time } from "../owner-units.ts";
 import { schedule } from "./hours.ts";
@@ -36,6 +37,7 @@ export const rulesTable = z.strictObject({
     .min(1)
     .optional(),
   accounts: z.array(accountId).min(1).max(256).optional(),
+  "minimum-pay": price.optional(),
 });
 export type RuleTerms = z.output<typeof rulesTable>;
 
@@ -44,8 +46,14 @@ const GIVE_BACK_AFTER_MS = 10 * 60_000;
 export const giveBackAfterMs = (terms: RuleTerms): number => terms["give-back-after"] ?? GIVE_BACK_AFTER_MS;
 
 /** Whose jobs the owner wants: the server leaves the others out. Undefined when it is all the same to him. */
-export const takesOf = ({ queues, accounts }: RuleTerms): Takes | undefined =>
-  queues || accounts ? { ...(queues && { queues }), ...(accounts && { accounts }) } : undefined;
+export function takesOf({ queues, accounts, "minimum-pay": minimumPay }: RuleTerms): Takes | undefined {
+  const takes = {
+    ...(queues && { queues }),
+    ...(accounts && { accounts }),
+    ...(minimumPay !== undefined && { minimumPay }),
+  };
+  return Object.keys(takes).length > 0 ? takes : undefined;
+}
 
 /** Makes the rules that the owner wrote, in the order in which they are told. */
 export function createRules(terms: RuleTerms, sources: Sources): Rule[] {

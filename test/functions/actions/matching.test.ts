@@ -186,6 +186,61 @@ describe("a job that no known worker can ever run", () => {
   });
 });
 
+describe("a worker whose owner asks for pay", () => {
+  const open = (more: Partial<JobSpecInput> = {}) => asking(undefined, { queue: "public", ...more });
+  const paid = { ...large, sandbox: "strict" as const, takes: { minimumPay: 2 } };
+  let stranger: TestWorld["submitter"];
+  beforeEach(async () => {
+    stranger = await world.as("other", "submitter");
+    await world.worker.register(paid);
+  });
+
+  it("takes of strangers what offers so much, and all of its own account, wherever it waits", async () => {
+    const poor = await createJob(stranger, open({ maxPrice: 1.5 }));
+    const free = await createJob(stranger, open());
+    const rich = await createJob(stranger, open({ maxPrice: 2 }));
+    const shared = await createJob(world.submitter, open({ maxPrice: 0.5 }));
+    const own = await createJob(world.submitter, asking({ cpus: 1 }));
+    expect(jobs(await claim(1, FREE))).toEqual([own]);
+    expect(jobs(await claim(1, FREE))).toEqual([rich]);
+    expect(jobs(await claim(9, FREE))).toEqual([shared]);
+    await expect(world.worker.claim({ worker: WORKER, leases: 1, job: poor })).rejects.toMatchObject({
+      code: "not_available",
+      message: expect.stringContaining("pays 1.5 a CPU-hour, 2 asked"),
+    });
+    await world.worker.register({ ...paid, takes: { minimumPay: 1 } });
+    expect(jobs(await claim(9, FREE))).toEqual([poor]);
+    await world.worker.register({ ...paid, takes: undefined });
+    expect(jobs(await claim(9, FREE))).toEqual([free]);
+  });
+
+  it("finds what pays behind any number that do not", async () => {
+    for (let made = 0; made < 80; made += 1) await createJob(stranger, open({ maxPrice: 1 }));
+    const rich = await createJob(stranger, open({ maxPrice: 3 }));
+    expect(jobs(await claim(9, FREE))).toEqual([rich]);
+  });
+
+  it("is held to the exact price where classes are rounded", async () => {
+    for (let made = 1; made <= 64; made += 1) await createJob(stranger, open({ maxPrice: made / 100 }));
+    const poor = await createJob(stranger, open({ maxPrice: 1.9 }));
+    const rich = await createJob(stranger, open({ maxPrice: 2.1 }));
+    const [seen] = await world.store.get("job", [poor]);
+    expect(seen).toMatchObject({ class: "~strict", demand: "strict,pays=1.9" });
+    expect(jobs(await claim(9, FREE))).toEqual([rich]);
+  });
+
+  it("is told of to whoever offers less, at submit and by explain, and to its owner", async () => {
+    const told = "one of another account: pays 0.5 a CPU-hour, 2 asked; it waits until one is there";
+    const { items } = await stranger.create({ jobs: [{ spec: open({ maxPrice: 0.5 }) }] });
+    expect(items).toMatchObject([{ warning: { code: "no_worker_fits", message: expect.stringContaining(told) } }]);
+    const { reasons } = await stranger.explain({ id: await createJob(stranger, open({ maxPrice: 0.5 })) });
+    expect(reasons).toContainEqual(expect.stringContaining(told));
+    const enough = await stranger.create({ jobs: [{ spec: open({ maxPrice: 2 }) }] });
+    expect(enough.items[0]).not.toHaveProperty("warning");
+    expect((await world.submitter.showWorker({ id: WORKER })).takes).toEqual({ minimumPay: 2 });
+  });
+});
+
 describe("demands that are no demands", () => {
   it.each([
     ["10,000 cpus", { limits: { cpus: 10_000 } }],
@@ -196,6 +251,10 @@ describe("demands that are no demands", () => {
     ["an empty tag", { tags: [""] }],
     ["too many tags", { tags: Array.from({ length: 9 }, (_, at) => `t${at}`) }],
     ["a range of versions", { tags: ["python3<4"] }],
+    ["a price below nothing", { maxPrice: -0.5 }],
+    ["a price that is no number", { maxPrice: Number.NaN }],
+    ["a price beyond all", { maxPrice: 1e30 }],
+    ["a price of millionths' parts", { maxPrice: 0.000_000_1 }],
   ])("%s: refused", async (_, more) => {
     const asked = world.submitter.create({ jobs: [{ spec: { command: ["true"], ...more } }] });
     await expect(asked).rejects.toMatchObject({ code: "bad_request" });

@@ -23,6 +23,7 @@ describe("a demand", () => {
       strict: true,
       network: true,
       sizes: { cpus: 2, gpus: 1, memory: 512, disk: 1 },
+      pays: 0,
       tags: ["linux", "python3>=3.11"],
       unknown: [],
     });
@@ -30,6 +31,23 @@ describe("a demand", () => {
 
   it("is strict when strangers may run it", () => {
     expect(demandOf({}, true)).toBe("strict");
+  });
+
+  it.each([
+    [0.5, "strict,pays=0.5"],
+    [0.000001, "strict,pays=0.000001"],
+    [123456.789012, "strict,pays=123456.789012"],
+    [1_000_000, "strict,pays=1000000"],
+    [0, "strict"],
+  ])("that pays strangers %d is written and read as %s", (maxPrice, text) => {
+    expect(demandOf({ maxPrice }, true)).toBe(text);
+    expect(readDemand(text)).toMatchObject({ pays: maxPrice, unknown: [] });
+  });
+
+  it("that only its own account serves names no price, and nonsense is none", () => {
+    expect(demandOf({ maxPrice: 2 })).toBe("any");
+    for (const text of ["pays=-1", "pays=NaN", "pays=1e3", "pays=", "pays"])
+      expect(readDemand(text)).toMatchObject({ pays: 0, unknown: [text] });
   });
 
   it("with words of a newer server keeps them apart", () => {
@@ -59,10 +77,13 @@ const asking = fc.record(
     network: fc.boolean(),
     tags: fc.uniqueArray(fc.constantFrom("linux", "x64", "python3>=3", "node=20", "rack-1")),
     limits,
+    maxPrice: fc.constantFrom(0, 0.25, 1, 2, 1_000_000),
   },
   { requiredKeys: [] },
 );
 const machine = fc.record({
+  account: fc.constantFrom("ann", "bob"),
+  takes: fc.record({ minimumPay: fc.constantFrom(0, 0.25, 0.5, 2) }, { requiredKeys: [] }),
   sandbox: fc.constantFrom("none", "strict"),
   ownSandbox: fc.constantFrom("none", "strict"),
   network: fc.subarray(["ann"]),
@@ -78,18 +99,23 @@ const machine = fc.record({
 describe("a rounded class", () => {
   it("is read by every machine that fits one of its demands", () => {
     fc.assert(
-      fc.property(asking, machine, (asked, worker) => {
-        const demand = demandOf(asked);
+      fc.property(asking, fc.boolean(), machine, (asked, toStrangers, worker) => {
+        const demand = demandOf(asked, toStrangers);
         if (fits(demand, worker, "ann")) expect(fits(rounded(demand), worker)).toBe(true);
       }),
     );
   });
 
+  it("leaves open what is paid", () => {
+    expect(rounded("strict,cpus=9,pays=0.5")).toBe("~strict,cpus=8");
+    expect(readDemand("~strict,cpus=8").pays).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it("is one of at most 72", () => {
     const seen = new Set<string>();
     fc.assert(
-      fc.property(asking, (asked) => {
-        seen.add(rounded(demandOf(asked)));
+      fc.property(asking, fc.boolean(), (asked, toStrangers) => {
+        seen.add(rounded(demandOf(asked, toStrangers)));
       }),
       { numRuns: 3000 },
     );

@@ -4,6 +4,7 @@ import { countThatFits, fits, type Machine, misfits, shortOf, without } from "..
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 const box: Machine = {
+  account: "ann",
   sandbox: "none",
   cpus: 2,
   memoryBytes: GIB,
@@ -83,6 +84,18 @@ describe("a worker", () => {
     // Whose job it is shows only later.
     expect(fits("strict,network", { ...strict, network: ["ann"] })).toBe(true);
     expect(fits("network", { ...strict, ownSandbox: "strict" }, "ann")).toBe(false);
+  });
+
+  it("is paid by strangers what its owner asks, and by its own account nothing", () => {
+    const paid = { ...box, takes: { minimumPay: 2 } };
+    expect(misfits("pays=0.5", paid, "bob")).toEqual(["pays 0.5 a CPU-hour, 2 asked"]);
+    expect(misfits("any", paid, "bob")).toEqual(["pays 0 a CPU-hour, 2 asked"]);
+    expect(misfits("pays=0.5", paid, "ann")).toEqual([]);
+    expect(fits("pays=2", paid, "bob")).toBe(true);
+    expect(fits("pays=2.5", paid, "bob")).toBe(true);
+    // Whose job it is shows only later: as of a stranger.
+    expect(fits("pays=1.999999", paid)).toBe(false);
+    expect(fits("any", box, "bob")).toBe(true);
   });
 
   it("gives its gpus to open jobs only", () => {
