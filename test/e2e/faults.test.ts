@@ -21,13 +21,9 @@ const CHOSEN = [
   "cancelled and retried before an old result comes: it is lost, the new one counts",
 ];
 
-test.for(CHOSEN)(
-  "nothing is lost, doubled or left behind: %s",
-  async (name) => {
-    const one = cases.find((each) => each.name === name);
-    if (!one) throw new Error(`no such case: ${name}`);
-    const row = await runCase(one, { program: program.bin });
-    expect(row).toMatchObject({ lost: 0, double: 0, orphans: 0, problems: [], ok: true });
-  },
-  130_000,
-);
+test.for(CHOSEN)("nothing is lost, doubled or left behind: %s", { timeout: 130_000 }, async (name) => {
+  const one = cases.find((each) => each.name === name);
+  if (!one) throw new Error(`no such case: ${name}`);
+  const row = await runCase(one, { program: program.bin });
+  expect(row).toMatchObject({ lost: 0, double: 0, orphans: 0, problems: [], ok: true });
+});
