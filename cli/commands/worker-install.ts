@@ -4,13 +4,13 @@ import { homedir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { RendtError } from "../../contract/errors.ts";
 import { foldersOf, noSuchProfile, readProfile } from "../../sdk/profile.ts";
+import type { Manager, Service } from "../autostart/autostart.ts";
+import { install, remove } from "../autostart/install.ts";
+import { launchd } from "../autostart/launchd.ts";
+import { systemd } from "../autostart/systemd.ts";
 import type { Call } from "../command.ts";
 import { Failure, usage } from "../failure.ts";
 import { profileName } from "../keep-token.ts";
-import { install, remove } from "../service/install.ts";
-import { launchd } from "../service/launchd.ts";
-import type { Manager, Service } from "../service/service.ts";
-import { systemd } from "../service/systemd.ts";
 
 /** As at a shutdown: what runs has a minute, and then half of one to be given back in before it is killed. */
 const STOP_WITHIN_MS = 60_000;

@@ -3,8 +3,8 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, st
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { launchd } from "../../cli/service/launchd.ts";
-import { systemd } from "../../cli/service/systemd.ts";
+import { launchd } from "../../cli/autostart/launchd.ts";
+import { systemd } from "../../cli/autostart/systemd.ts";
 import { buildProgram, type Program } from "./program.ts";
 
 const has = (command: string) => spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Manager, RESTART_S, type Service } from "./service.ts";
+import { type Manager, RESTART_S, type Service } from "./autostart.ts";
 
 /** launchd, as an agent of this user (launchd.plist(5)): it runs while they are logged in. */
 export function launchd(user: { home: string; uid: number }): Manager {

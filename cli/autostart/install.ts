@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { asDiskError, errnoOf } from "../../files/disk-error.ts";
 import type { Call } from "../command.ts";
 import { Failure } from "../failure.ts";
-import type { Manager, Service, Step } from "./service.ts";
+import type { Manager, Service, Step } from "./autostart.ts";
 
 type Setting = Pick<Call, "environment" | "terminal"> & { manager: Manager };
 

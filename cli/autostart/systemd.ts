@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { usage } from "../failure.ts";
-import { type Manager, RESTART_S, type Service, type Step } from "./service.ts";
+import { type Manager, RESTART_S, type Service, type Step } from "./autostart.ts";
 
 /** systemd --user (systemd.unit(5), systemd.service(5)). */
 export function systemd(folders: { config: string }): Manager {
