@@ -33,6 +33,9 @@ export async function openMdns(options: {
         reject(new RendtError("port_taken", "another program does not share UDP port 5353, that of mDNS", { cause }));
     });
     socket.bind(PORT, resolve);
+  }).catch((error: unknown) => {
+    socket.close();
+    throw error;
   });
   socket.setMulticastTTL(255);
   socket.on("message", (message, { address }) => options.heard(message, address));

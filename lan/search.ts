@@ -81,7 +81,11 @@ export async function searchLan(options: {
   }
 
   const mdns = await openMdns({ networks, heard });
-  const forgetting = setInterval(() => candidates.clear(), FORGET_MS);
+  // Who waits for longer is heard of again; what a flood has left must not stand before what comes after it.
+  const forgetting = setInterval(() => {
+    candidates.clear();
+    waiting.length = 0;
+  }, FORGET_MS);
   try {
     for (let round = 0; ; round += 1) {
       mdns.say(QUESTION);
