@@ -21,6 +21,8 @@ export type Gate = {
   hold(what: RegExp, place: Place): Hold;
   /** How many requests of this kind have come. */
   count(what: RegExp): number;
+  /** How many answers were refusals for want of the server, as 507. */
+  refusals(): number;
   close(): void;
 };
 
@@ -29,6 +31,7 @@ type Waiting = { what: RegExp; place: Place; reach(cut: () => void): Promise<voi
 export async function openGate(target: string): Promise<Gate> {
   const seen: string[] = [];
   const waiting = new Set<Waiting>();
+  let refused = 0;
   const server = createServer((incoming, outgoing) => {
     const name = `${incoming.method} ${incoming.url}`;
     seen.push(name);
@@ -38,6 +41,9 @@ export async function openGate(target: string): Promise<Gate> {
     const stop = async (place: Place): Promise<void> => {
       if (hold?.place === place) await hold.reach(cut);
     };
+    outgoing.once("finish", () => {
+      if (outgoing.statusCode >= 500) refused += 1;
+    });
     pass({ target, incoming, outgoing, stop, halves: hold?.place.startsWith("half") ?? false }).catch(cut);
   });
   // Held requests take as long as they take.
@@ -82,6 +88,7 @@ export async function openGate(target: string): Promise<Gate> {
       };
     },
     count: (what) => seen.filter((name) => what.test(name)).length,
+    refusals: () => refused,
     close() {
       server.close();
       server.closeAllConnections();
