@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSy
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 import { createBus } from "../../../worker/owner-rules/sensors/dbus.ts";
 import { createDesktops } from "../../../worker/owner-rules/sensors/desktops.ts";
 import { readIoreg } from "../../../worker/owner-rules/sensors/idle.ts";
@@ -254,7 +254,7 @@ async function startDaemon(): Promise<string | undefined> {
   const folder = mkdtempSync(join(tmpdir(), "rendt-dbus-"));
   const path = join(folder, "bus");
   const child = spawn("dbus-daemon", ["--session", "--nofork", "--print-address", `--address=unix:path=${path}`]);
-  process.once("exit", () => {
+  afterAll(() => {
     child.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
   });
