@@ -10,6 +10,10 @@ const oneId = { usage: "ID", min: 1, max: 1 };
 const idAndFiles = { usage: "ID [FILE..]", min: 1, max: Number.POSITIVE_INFINITY };
 const aboutLinks = "A link of another account's job (`rendt link`) may stand in the place of SEL, in quotes.";
 const aboutSelectors = "SEL is an id, the unique beginning of one, `last`, a task ID.3 or tasks ID.0-9.";
+const ofWorkersHere = {
+  dir: { value: "DIR", summary: "the worker that keeps its state there (default: all of this user)" },
+  json: { summary: "print all that they tell as JSON" },
+};
 
 /** Every command, once: help, completion, docs/cli.md and the parser read this table; its code is loaded when it runs. */
 export const COMMANDS: readonly Command[] = [
@@ -204,10 +208,7 @@ export const COMMANDS: readonly Command[] = [
     group: "machines",
     summary: "Tell what the workers on this machine do: what runs, for whom, since when, and what it uses",
     options: ["dir", "json"],
-    meanings: {
-      dir: { value: "DIR", summary: "the worker that keeps its state there (default: all of this user)" },
-      json: { summary: "print all that they tell as JSON" },
-    },
+    meanings: ofWorkersHere,
     environment: ["RENDT_HOME"],
     example: "rendt worker status",
     load: () => import("./commands/worker-status.ts"),
@@ -218,10 +219,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "Tell which rules of the machine's owner hold work back here, with their values, and when that may change",
     details: ["The rules stand in worker.toml, which docs/worker.md describes."],
     options: ["dir", "json"],
-    meanings: {
-      dir: { value: "DIR", summary: "the worker that keeps its state there (default: all of this user)" },
-      json: { summary: "print all that they tell as JSON" },
-    },
+    meanings: ofWorkersHere,
     environment: ["RENDT_HOME"],
     example: "rendt worker why",
     load: () => import("./commands/worker-why.ts"),

@@ -61,20 +61,21 @@ const outputGlob = text(1024).superRefine((glob, context) => {
 
 const bytesOf = (value: string): number => new TextEncoder().encode(value).length;
 
+const tooLarge = (what: string, size: number, maximum: number) =>
+  ({
+    code: "too_big",
+    maximum,
+    origin: "string",
+    message: `${what} ${size} bytes, at most ${maximum} are allowed`,
+    params: { rendt: "spec_too_large" },
+  }) as const;
+
 const environment = z.lazy(() =>
   z
     .record(z.string().regex(/^[^=\0]+$/, "a name without '=' and NUL"), text(MAX_ARGUMENT_BYTES))
     .superRefine((values, context) => {
       const size = Object.entries(values).reduce((sum, [name, value]) => sum + bytesOf(name) + bytesOf(value) + 2, 0);
-      if (size > MAX_ENVIRONMENT_BYTES) {
-        context.addIssue({
-          code: "too_big",
-          maximum: MAX_ENVIRONMENT_BYTES,
-          origin: "string",
-          message: `the environment has ${size} bytes, at most ${MAX_ENVIRONMENT_BYTES} are allowed`,
-          params: { rendt: "spec_too_large" },
-        });
-      }
+      if (size > MAX_ENVIRONMENT_BYTES) context.addIssue(tooLarge("the environment has", size, MAX_ENVIRONMENT_BYTES));
     }),
 );
 
@@ -95,15 +96,7 @@ const secrets = z.lazy(() =>
       for (const name of odd)
         context.addIssue({ code: "custom", path: [name], message: "a name has letters, digits and _ only" });
       const size = Object.values(values).reduce((sum, value) => sum + bytesOf(value), 0);
-      if (size > MAX_SECRETS_BYTES) {
-        context.addIssue({
-          code: "too_big",
-          maximum: MAX_SECRETS_BYTES,
-          origin: "string",
-          message: `the secrets have ${size} bytes, at most ${MAX_SECRETS_BYTES} are allowed`,
-          params: { rendt: "spec_too_large" },
-        });
-      }
+      if (size > MAX_SECRETS_BYTES) context.addIssue(tooLarge("the secrets have", size, MAX_SECRETS_BYTES));
     }),
 );
 
