@@ -1,5 +1,5 @@
 import { UnreachableError } from "../contract/client.ts";
-import { RendtError } from "../contract/errors.ts";
+import { messageOf, RendtError } from "../contract/errors.ts";
 import { Failure, type FailureCode } from "./failure.ts";
 
 /** What the program's exit code says; docs/cli.md prints this table. */
@@ -45,7 +45,7 @@ export function explainError(error: unknown): Explained {
     return { exit: EXIT.refused, message: error.message, code: String(error.code), hint: undefined };
   return {
     exit: EXIT.refused,
-    message: error instanceof Error ? error.message : String(error),
+    message: messageOf(error),
     code: "unexpected",
     hint: "this is a mistake in rendt: please report it with the lines above",
     stack: error instanceof Error ? error.stack : undefined,

@@ -197,6 +197,9 @@ export const errorBody = z.lazy(() =>
 );
 export type ErrorBody = z.infer<typeof errorBody>;
 
+/** What anything that was thrown says, whatever it is. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** A refusal with a stable code. `details` are facts for programs; the message is for people. */
 export class RendtError extends Error {
   override readonly name = "RendtError";

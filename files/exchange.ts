@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { UnreachableError } from "../contract/client.ts";
-import { RendtError } from "../contract/errors.ts";
+import { messageOf, RendtError } from "../contract/errors.ts";
 
 /** One request whose body and answer may be streams. A stream's length is in the header `content-length`. */
 export type Sending = {
@@ -132,7 +132,7 @@ export function asUnreachable(
 ): unknown {
   if (request.signal?.aborted) return request.signal.reason;
   if (error instanceof UnreachableError) return error;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   return new UnreachableError(`can't reach ${new URL(request.url).origin}: ${text}`, { ...request, cause: error });
 }
 

@@ -1,4 +1,5 @@
 import { lookup } from "node:dns/promises";
+import { messageOf } from "../contract/errors.ts";
 import { type Announced, announce } from "./announce.ts";
 import { hintOf } from "./announcement.ts";
 import { hostOf, type Network, networksOf } from "./networks.ts";
@@ -42,7 +43,7 @@ export function createRelay(options: {
       .then((before) => before?.close())
       .then(() => (origin === undefined || origin !== shown ? undefined : begin(origin)))
       .catch((error) => {
-        notice(`other workers can't be told where the server is: ${error instanceof Error ? error.message : error}`);
+        notice(`other workers can't be told where the server is: ${messageOf(error)}`);
         return undefined;
       });
   }

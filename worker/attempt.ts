@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { messageOf } from "../contract/errors.ts";
 import type { TaskResult } from "../contract/result.ts";
 import { addReason, deliver, note, wantsOutputs } from "./deliver.ts";
 import { type Finished, giveBack, type Held, indexOf, isFresh, type TaskFiles, unsecret } from "./held.ts";
@@ -162,5 +163,3 @@ async function settle(
   else shop.outbox.look();
   return { kept };
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

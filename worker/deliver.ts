@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { isDeepStrictEqual } from "node:util";
 import { createGzip } from "node:zlib";
-import { AnsweredError, RendtError } from "../contract/errors.ts";
+import { AnsweredError, messageOf, RendtError } from "../contract/errors.ts";
 import type { Manifest } from "../contract/manifest.ts";
 import type { TaskResult } from "../contract/result.ts";
 import { isWorthRetry } from "../contract/retry.ts";
@@ -153,8 +153,6 @@ async function patiently<T>(shop: Workshop, { lease }: Held, act: () => Promise<
 
 /** What ran is kept until its owner makes room, for as long as any result that nobody takes. */
 const isOverQuota = (error: unknown): boolean => error instanceof AnsweredError && error.code === "quota_exceeded";
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const OWN_DISK = new Set(["ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE"]);
 

@@ -1,3 +1,4 @@
+import { messageOf } from "../contract/errors.ts";
 import { type DiskUse, diskUse, roomAt } from "./disk-use.ts";
 import { lookAtTrees, sharedOutRss, type TreeUse } from "./process-tree.ts";
 import { type Limits, sayBytes } from "./sandbox/limits.ts";
@@ -45,7 +46,7 @@ export function startGuard({ roots, folder, limits, hit }: Post): Guard {
       })
       .catch((error) => {
         // A guard that can't see must not let pass.
-        if (!closed) hit(`this worker can't watch the task: ${error instanceof Error ? error.message : error}`);
+        if (!closed) hit(`this worker can't watch the task: ${messageOf(error)}`);
       });
   }
 

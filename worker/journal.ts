@@ -13,6 +13,7 @@ import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import * as z from "zod";
+import { messageOf } from "../contract/errors.ts";
 import { taskResult } from "../contract/result.ts";
 import { type StoredLease, storedLease, taskFiles } from "./held.ts";
 
@@ -115,7 +116,7 @@ export function openJournal(path: string, onProblem: (text: string) => void): { 
   function startCompacting(): void {
     const since: string[] = [];
     const done = compact(since)
-      .catch((error) => onProblem(`can't shorten the journal: ${error instanceof Error ? error.message : error}`))
+      .catch((error) => onProblem(`can't shorten the journal: ${messageOf(error)}`))
       .finally(() => {
         compacting = undefined;
         compactAt = Math.max(COMPACT_BYTES, 4 * size);

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Client } from "../contract/client.ts";
-import { RendtError } from "../contract/errors.ts";
+import { messageOf, RendtError } from "../contract/errors.ts";
 import { MAX_LEASES_PER_REQUEST, MAX_WAIT_MS } from "../contract/limits.ts";
 import { sleep } from "../contract/retry.ts";
 import type { Lease } from "../contract/worker.ts";
@@ -124,7 +124,7 @@ export function createLoop(setting: Setting): Loop {
       setting.journal.write(fresh.map((held) => ({ is: "claimed" as const, lease: held.lease })));
       return true;
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       setting.notice(`the journal can't be written: ${message}; work is given back`);
       for (const held of fresh) {
         giveBack(held, `this worker can't write its journal: ${message}`);

@@ -1,5 +1,5 @@
 import type { Client } from "../contract/client.ts";
-import { RendtError } from "../contract/errors.ts";
+import { messageOf, RendtError } from "../contract/errors.ts";
 import { MAX_LEASES_PER_REQUEST } from "../contract/limits.ts";
 import type { FinishItem, Lease } from "../contract/worker.ts";
 import { createBackOff } from "./back-off.ts";
@@ -193,7 +193,7 @@ export function createOutbox(setting: Setting): Outbox {
     try {
       if (entries.length > 0) journal.write(entries);
     } catch (error) {
-      setting.notice(`the journal can't be written: ${error instanceof Error ? error.message : error}`);
+      setting.notice(`the journal can't be written: ${messageOf(error)}`);
     }
   }
 

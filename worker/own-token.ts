@@ -1,4 +1,5 @@
 import type { Client, Transport } from "../contract/client.ts";
+import { messageOf } from "../contract/errors.ts";
 import { MIN_ROTATED_MS, ROTATE_OVERLAP_MS } from "../contract/limits.ts";
 import { sleep } from "../contract/retry.ts";
 
@@ -54,8 +55,7 @@ export function createOwnToken({ token: first, keeper, notice }: Setting) {
     async mind(client: Client, now: () => number, signal: AbortSignal): Promise<void> {
       while (keeper && !signal.aborted) {
         const waitMs = await look(keeper, client, now, signal).catch((error: unknown) => {
-          if (!signal.aborted)
-            notice(`its token can't be renewed now: ${error instanceof Error ? error.message : error}`);
+          if (!signal.aborted) notice(`its token can't be renewed now: ${messageOf(error)}`);
           return LOOK_MS;
         });
         await sleep(waitMs, signal).catch(() => undefined);

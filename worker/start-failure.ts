@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
+import { messageOf } from "../contract/errors.ts";
 import type { Run, RunEnd } from "./sandbox/port.ts";
 
 type Failure = Omit<RunEnd, "durationMs">;
@@ -21,7 +22,7 @@ export function explainStartFailure(run: Run, error: unknown): Failure {
     code !== "ENOEXEC" &&
     code !== "ENAMETOOLONG"
   ) {
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = messageOf(error);
     return { outcome: "unable", exitCode: 125, reason: `this worker can't start a process: ${detail}` };
   }
   const found = find(file, run);

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import * as z from "zod";
+import { messageOf } from "../contract/errors.ts";
 import { asDiskError } from "../files/disk-error.ts";
 
 const ruling = z.looseObject({
@@ -75,7 +76,7 @@ export async function serveStatus(
     ask()
       .then((status) => socket.end(JSON.stringify(status)))
       .catch((error) => {
-        notice(`can't tell the status: ${error instanceof Error ? error.message : error}`);
+        notice(`can't tell the status: ${messageOf(error)}`);
         socket.destroy();
       });
   });
@@ -89,7 +90,7 @@ export async function serveStatus(
       server.listen(path, resolve);
     });
   } catch (error) {
-    notice(`\`rendt worker status\` won't find this worker: ${error instanceof Error ? error.message : error}`);
+    notice(`\`rendt worker status\` won't find this worker: ${messageOf(error)}`);
     return () => undefined;
   }
   server.unref();

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { messageOf } from "../contract/errors.ts";
 import type { Slot, TaskFolder } from "./sandbox/port.ts";
 
 export type TaskFolders = {
@@ -22,7 +23,7 @@ export function createTaskFolders(root: string, life: string, onProblem: (text: 
 
   const remove = (path: string): Promise<void> => {
     const removal = removeTree(path)
-      .catch((error) => onProblem(`can't remove ${path}: ${error instanceof Error ? error.message : error}`))
+      .catch((error) => onProblem(`can't remove ${path}: ${messageOf(error)}`))
       .finally(() => removals.delete(removal));
     removals.add(removal);
     return removal;

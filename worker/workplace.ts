@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../contract/errors.ts";
 import { type BlobCache, createBlobCache } from "./blob-cache.ts";
 import type { WorkerConfig } from "./config.ts";
 import { takeLock } from "./folder-lock.ts";
@@ -58,7 +59,7 @@ export async function openWorkplace(config: WorkerConfig): Promise<Workplace> {
     undo.push(() => sandbox.close());
     undo.push(lockTaskRoot(sandbox.taskRoot));
     const forsaken = removeForsaken(notice, Date.now()).catch((error) =>
-      notice(`can't remove what other workers left: ${error instanceof Error ? error.message : error}`),
+      notice(`can't remove what other workers left: ${messageOf(error)}`),
     );
     undo.push(() => forsaken);
     checkLevel(config, sandbox.missing);
@@ -71,9 +72,7 @@ export async function openWorkplace(config: WorkerConfig): Promise<Workplace> {
     makePrivate(join(state, "logs"));
     const cache = await createBlobCache(join(state, "cache"), config.cacheBytes);
     removeRemains([sandbox.taskRoot, join(state, "logs")], left, (path) => {
-      removeTree(path).catch((error) =>
-        notice(`can't remove ${path}: ${error instanceof Error ? error.message : error}`),
-      );
+      removeTree(path).catch((error) => notice(`can't remove ${path}: ${messageOf(error)}`));
     });
     return { workerId, life, state, sandbox, folders, journal, cache, left, close };
   } catch (error) {

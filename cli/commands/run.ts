@@ -1,3 +1,4 @@
+import { messageOf } from "../../contract/errors.ts";
 import type { JobView } from "../../contract/job.ts";
 import type { Submitted } from "../../sdk/submit.ts";
 import type { Call } from "../command.ts";
@@ -123,7 +124,7 @@ async function tellWhyItWaits({ client }: Server, id: string, terminal: Call["te
     if (waits) terminal.say(`rendt: ${id} still waits: ${harmless(reasons.join("; ")) || "the workers are busy"}`);
   } catch (error) {
     // The wait itself meets the same failure and decides what it means.
-    terminal.say(`rendt: can't ask why ${id} waits: ${error instanceof Error ? error.message : error}`);
+    terminal.say(`rendt: can't ask why ${id} waits: ${messageOf(error)}`);
   }
 }
 

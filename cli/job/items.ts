@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
+import { messageOf } from "../../contract/errors.ts";
 import { asDiskError } from "../../files/disk-error.ts";
 import { usage } from "../failure.ts";
 import type { Values } from "../options.ts";
@@ -36,7 +37,7 @@ function elementsOf(text: string, file: string): string[] {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw usage(`--from-json ${file}: not JSON: ${error instanceof Error ? error.message : error}`);
+    throw usage(`--from-json ${file}: not JSON: ${messageOf(error)}`);
   }
   if (!Array.isArray(value) || value.length === 0)
     throw usage(`--from-json ${file}: use a JSON array of at least one element`);

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chmod, link, mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { RendtError } from "../../contract/errors.ts";
+import { messageOf, RendtError } from "../../contract/errors.ts";
 
 const SECRET_BYTES = 32;
 
@@ -85,5 +85,3 @@ async function write(path: string, text: string): Promise<void> {
     await rm(draft);
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { isIPv6 } from "node:net";
-import { RendtError } from "../../contract/errors.ts";
+import { messageOf, RendtError } from "../../contract/errors.ts";
 import { isLoopback } from "../../contract/loopback.ts";
 
 export type ListenOptions = {
@@ -61,7 +61,7 @@ function withTls(pem: { cert: string; key: string }): Server {
   try {
     return createTlsServer({ ...pem, minVersion: "TLSv1.2" });
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new RendtError("cannot_listen", `the TLS certificate and key can't be used: ${why}`, { cause });
   }
 }

@@ -1,5 +1,5 @@
 import type * as z from "zod";
-import { ERRORS, type ErrorCode, RendtError } from "../../contract/errors.ts";
+import { ERRORS, type ErrorCode, messageOf, RendtError } from "../../contract/errors.ts";
 import { MAX_BODY_BYTES, MAX_JSON_DEPTH } from "../../contract/limits.ts";
 import { OPERATIONS, type Operation, type OperationName, type ParsedRequestOf } from "../../contract/operations.ts";
 
@@ -62,7 +62,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new RendtError("malformed_json", `the body is not JSON: ${cause instanceof Error ? cause.message : cause}`);
+    throw new RendtError("malformed_json", `the body is not JSON: ${messageOf(cause)}`);
   }
 }
 

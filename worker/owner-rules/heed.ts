@@ -1,3 +1,4 @@
+import { messageOf } from "../../contract/errors.ts";
 import type { Verdict } from "./rule.ts";
 import type { Sensor } from "./sources.ts";
 
@@ -11,7 +12,7 @@ export async function heed<T>(
   try {
     value = await sensor.read();
   } catch (error) {
-    return unknown(`${what} can't be read: ${error instanceof Error ? error.message : error}`);
+    return unknown(`${what} can't be read: ${messageOf(error)}`);
   }
   const nonsense = isNonsense(value);
   return nonsense === undefined ? judge(value) : unknown(`${what} reports ${nonsense}, which can't be`);

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { messageOf } from "../../contract/errors.ts";
 import type { Takes } from "../../contract/worker.ts";
 import type { Held } from "../held.ts";
 import { type OwnerFile, readOwnerFile } from "../owner-file.ts";
@@ -113,7 +114,7 @@ export async function keepHouseRules(setting: Setting): Promise<HouseRules> {
       inCharge = hired;
       apply();
     } catch (error) {
-      problem = error instanceof Error ? error.message : String(error);
+      problem = messageOf(error);
       notice(`${problem}; the rules from before stay in force`);
     }
   }

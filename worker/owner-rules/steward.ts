@@ -1,3 +1,4 @@
+import { messageOf } from "../../contract/errors.ts";
 import { type Rule, SECOND, type Verdict } from "./rule.ts";
 import type { Sources } from "./sources.ts";
 
@@ -42,7 +43,7 @@ export function createSteward({ rules, slots, clock, changed }: Setting): Stewar
       .catch(
         (error): Verdict => ({
           holds: true,
-          text: `it can't be told: ${error instanceof Error ? error.message : error}`,
+          text: `it can't be told: ${messageOf(error)}`,
         }),
       )
       .then((verdict) => {

@@ -1,3 +1,4 @@
+import { messageOf } from "../../contract/errors.ts";
 import { hintFor } from "../sandbox/hints.ts";
 import type { SlotUser } from "../sandbox/port.ts";
 import { onPath } from "../sandbox/tools.ts";
@@ -40,7 +41,7 @@ export async function openSlots({
     return { slots, close };
   } catch (error) {
     await close();
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     return `${why}${hintFor(why)}`;
   }
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
+import { messageOf } from "../../contract/errors.ts";
 import { emptyNow } from "../pipes.ts";
 import { childrenOf, signalTo } from "../process-tree.ts";
 import type { SlotUser } from "../sandbox/port.ts";
@@ -126,7 +127,7 @@ export function startSlotShell({ channels, user, notice }: Setting): SlotShell {
       void next();
     } catch (error) {
       // No descriptor left, for one.
-      died(error instanceof Error ? error.message : String(error));
+      died(messageOf(error));
     }
   }
 
@@ -147,7 +148,7 @@ export function startSlotShell({ channels, user, notice }: Setting): SlotShell {
       try {
         await up.passed;
       } catch (error) {
-        return { dead: error instanceof Error ? error.message : String(error) };
+        return { dead: messageOf(error) };
       }
       const number = ++runs;
       return new Promise((resolve) => {

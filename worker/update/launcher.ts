@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import * as z from "zod";
 import { publisherKey } from "../../contract/build.ts";
+import { messageOf } from "../../contract/errors.ts";
 import { isNewer } from "../../contract/version-order.ts";
 import { isHeld } from "../folder-lock.ts";
 import { startWorkerChild, type WorkerChild } from "../worker-child.ts";
@@ -95,7 +96,7 @@ export function launchWorker(launch: Launch): WorkerChild {
       writeUpdates(folder, state);
       return true;
     } catch (error) {
-      say(`the state of the builds can't be written: ${error instanceof Error ? error.message : error}`);
+      say(`the state of the builds can't be written: ${messageOf(error)}`);
       return false;
     }
   }

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import type { Build } from "../../contract/build.ts";
 import type { Client } from "../../contract/client.ts";
-import { RendtError } from "../../contract/errors.ts";
+import { messageOf, RendtError } from "../../contract/errors.ts";
 import type { Grant } from "../../contract/grant.ts";
 import { readOffer } from "../../contract/node-build.ts";
 import { sleep } from "../../contract/retry.ts";
@@ -83,7 +83,7 @@ export function createUpdater(setting: Setting): Updater {
       await look();
     } catch (error) {
       if (closing.signal.aborted) return;
-      notice(`the update waits: ${error instanceof Error ? error.message : error}`);
+      notice(`the update waits: ${messageOf(error)}`);
       // What is not signed as it should be stays so.
       if (error instanceof RendtError && error.code === "build_refused") settled = sha256;
     }

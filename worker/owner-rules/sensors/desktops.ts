@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { messageOf } from "../../../contract/errors.ts";
 import { type Bus, createBus } from "./dbus.ts";
 import { namesIn, textOf } from "./read.ts";
 
@@ -60,7 +61,7 @@ export function createDesktops({ run = "/run", xSockets = "/tmp/.X11-unix" } = {
       const microseconds = await system.property(session, "IdleSinceHint");
       return Math.max(0, (now - Number(microseconds) / 1000) / 1000);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new Error(`the ${type} session of user ${uid} can't be watched: ${why}`);
     }
   }
@@ -76,7 +77,7 @@ export function createDesktops({ run = "/run", xSockets = "/tmp/.X11-unix" } = {
         await idleSeconds(now);
         return undefined;
       } catch (error) {
-        return error instanceof Error ? error.message : String(error);
+        return messageOf(error);
       }
     },
   };

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { platform } from "node:os";
 import { promisify } from "node:util";
+import { messageOf } from "../../../contract/errors.ts";
 import type { Sensor } from "../sources.ts";
 import { createDesktops, type Desktops } from "./desktops.ts";
 import { terminalIdleSeconds } from "./terminals.ts";
@@ -38,7 +39,7 @@ function createMacIdle(): Sensor<number> {
         await read();
         return undefined;
       } catch (error) {
-        return `ioreg does not tell: ${error instanceof Error ? error.message : error}`;
+        return `ioreg does not tell: ${messageOf(error)}`;
       }
     },
     read,

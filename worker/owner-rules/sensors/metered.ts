@@ -1,3 +1,4 @@
+import { messageOf } from "../../../contract/errors.ts";
 import type { Sensor } from "../sources.ts";
 import { createBus } from "./dbus.ts";
 
@@ -19,7 +20,7 @@ export function createMeteredSensor(socket = "/run/dbus/system_bus_socket"): Sen
         await ask();
         return undefined;
       } catch (error) {
-        const why = error instanceof Error ? error.message : error;
+        const why = messageOf(error);
         return `nothing on this machine tells whether its network is metered, NetworkManager would: ${why}`;
       }
     },
