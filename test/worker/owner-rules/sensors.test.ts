@@ -10,6 +10,7 @@ import { readIoreg } from "../../../worker/owner-rules/sensors/idle.ts";
 import { createMeteredSensor } from "../../../worker/owner-rules/sensors/metered.ts";
 import { createPowerSupply, readPmset } from "../../../worker/owner-rules/sensors/power-supply.ts";
 import { createOthersLoad, createProgramList } from "../../../worker/owner-rules/sensors/processes.ts";
+import { createDiskRoom } from "../../../worker/owner-rules/sensors/room.ts";
 import { createThermometer } from "../../../worker/owner-rules/sensors/thermometer.ts";
 import { openTrafficBook } from "../../../worker/owner-rules/traffic-book.ts";
 import { until } from "../processes.ts";
@@ -24,6 +25,15 @@ function files(texts: Record<string, string> = {}): string {
   }
   return root;
 }
+
+describe("the room on a disk", () => {
+  it("is told for a folder that is yet to be made", async () => {
+    const folder = files();
+    const there = await createDiskRoom(folder).read();
+    const toCome = await createDiskRoom(join(folder, "not", "yet")).read();
+    expect(toCome.total).toBe(there.total);
+  });
+});
 
 describe("the power supply", () => {
   const battery = (percent: number, status = "Discharging") => ({

@@ -1,6 +1,7 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { freemem, platform, totalmem } from "node:os";
+import { dirname } from "node:path";
 import type { Room, Sensor } from "../sources.ts";
 
 const always = async () => undefined;
@@ -19,11 +20,14 @@ export function createMemoryRoom(): Sensor<Room> {
   };
 }
 
+/** Of the disk that the folder lies on, or will lie on once it is made. */
 export function createDiskRoom(folder: string): Sensor<Room> {
   return {
     missing: always,
     async read() {
-      const { bsize, bavail, blocks } = await statfs(folder);
+      let there = folder;
+      while (!existsSync(there)) there = dirname(there);
+      const { bsize, bavail, blocks } = await statfs(there);
       return { free: bavail * bsize, total: blocks * bsize };
     },
   };
