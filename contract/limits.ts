@@ -21,6 +21,8 @@ export const MAX_GRANT_ENTRIES = 256;
 /** Grants that travel unasked with create, claim and outputs. */
 export const MAX_FREE_GRANTS = 16;
 export const MAX_LEASES_PER_REQUEST = 64;
+/** A renewal is cheaper than a claim or a finish; a worker that holds more sends several. */
+export const MAX_RENEWED_LEASES = 1024;
 
 export const MAX_COUNT = 1_000_000;
 export const MAX_COMMAND_ARGUMENTS = 4096;

@@ -9,6 +9,7 @@ import {
   MAX_LIST_ITEMS,
   MAX_LOG_CHUNK_BYTES,
   MAX_MACHINE_TAGS,
+  MAX_RENEWED_LEASES,
   MAX_WAIT_MS,
 } from "./limits.ts";
 import { taskResult } from "./result.ts";
@@ -192,7 +193,7 @@ export const claimAnswer = z.lazy(() =>
   z.looseObject({ leases: z.array(lease), retryAfterMs: z.int(), draining, build: offered }),
 );
 
-const leaseIds = z.array(z.string()).max(1024);
+const leaseIds = z.array(z.string()).max(MAX_RENEWED_LEASES);
 
 /**
  * Renews leases and hears of them: one answer per lease. `lost`: kill its child, keep finished results. `wait` holds the

@@ -1,5 +1,5 @@
 import type { Client } from "../contract/client.ts";
-import { MAX_WAIT_MS } from "../contract/limits.ts";
+import { MAX_RENEWED_LEASES, MAX_WAIT_MS } from "../contract/limits.ts";
 import type { AnswerOf } from "../contract/operations.ts";
 import { sleep } from "../contract/retry.ts";
 import { createBackOff } from "./back-off.ts";
@@ -7,7 +7,7 @@ import { asked, freshFor, type Held, isFresh } from "./held.ts";
 import type { Orders } from "./orders.ts";
 
 /**
- * Keeps leases alive: renews all of them in one call while a child runs or a result is undelivered, and hears of losses, cancels and
+ * Keeps leases alive: renews all of them together while a child runs or a result is undelivered, and hears of losses, cancels and
  * watchers; at once where the server can hold a question open (the embedded one), else with the next renewal.
  */
 export type Heartbeat = {
@@ -108,11 +108,16 @@ export function createHeartbeat(setting: Setting): Heartbeat {
   }
 
   async function renewAll(): Promise<void> {
-    const leases = idsOf([...all.values()].filter(isAlive));
-    if (leases.length === 0) return;
+    const ends = await Promise.allSettled(portionsOf([...all.values()].filter(isAlive)).map(renewSome));
+    // Told only when all have ended: one portion that fails takes nothing from the others.
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+  }
+
+  async function renewSome(some: readonly Held[]): Promise<void> {
     const askedAt = asked();
-    const delivering = idsOf([...all.values()].filter((held) => held.over && isAlive(held)));
-    const paused = idsOf([...all.values()].filter((held) => held.paused && isAlive(held)));
+    const delivering = idsOf(some.filter(({ over }) => over));
+    const paused = idsOf(some.filter((held) => held.paused));
+    const leases = idsOf(some);
     const answer = await client.renew(
       { worker, leases, delivering, ...(paused.length > 0 && { paused }), draining: orders.drained },
       { signal: closing.signal },
@@ -124,7 +129,7 @@ export function createHeartbeat(setting: Setting): Heartbeat {
     take(answer);
   }
 
-  /** One question held open for all leases that are worth it; asked anew when these change. */
+  /** One question held open for all leases that are worth it, or as few as may be; asked anew when these change. */
   async function listen(): Promise<void> {
     const since = performance.now() - LISTEN_AFTER_MS;
     const ids = idsOf([...all.values()].filter((held) => !held.over && held.claimedAt <= since && isAlive(held)));
@@ -134,6 +139,11 @@ export function createHeartbeat(setting: Setting): Heartbeat {
     const mine = new AbortController();
     listening = mine;
     const signal = AbortSignal.any([mine.signal, closing.signal]);
+    await Promise.all(portionsOf(ids).map((some) => listenTo(some, signal)));
+    if (listening === mine) listeningTo = "";
+  }
+
+  async function listenTo(ids: readonly string[], signal: AbortSignal): Promise<void> {
     const backOff = createBackOff();
     while (!signal.aborted) {
       try {
@@ -150,7 +160,6 @@ export function createHeartbeat(setting: Setting): Heartbeat {
         await backOff.wait(error, signal).catch(() => undefined);
       }
     }
-    if (listening === mine) listeningTo = "";
   }
 
   function take({ items, draining }: AnswerOf<"renew">): void {
@@ -214,6 +223,14 @@ export function createHeartbeat(setting: Setting): Heartbeat {
 
 const isAlive = ({ gone }: Held): boolean => !gone.signal.aborted;
 const idsOf = (leases: readonly Held[]): string[] => leases.map(({ lease }) => lease.id);
+
+/** As many as one call takes. */
+function portionsOf<T>(whole: readonly T[]): T[][] {
+  const portions = Math.ceil(whole.length / MAX_RENEWED_LEASES);
+  return Array.from({ length: portions }, (_, at) =>
+    whole.slice(at * MAX_RENEWED_LEASES, (at + 1) * MAX_RENEWED_LEASES),
+  );
+}
 
 function setWatch(held: Held, watch: boolean): void {
   if (held.watch === watch) return;
