@@ -1,7 +1,8 @@
-import { closeSync, openSync, readSync, type Stats, statSync } from "node:fs";
-import { delimiter, isAbsolute, join } from "node:path";
+import { closeSync, constants, lstatSync, openSync, readSync, type Stats } from "node:fs";
+import { basename, delimiter, join } from "node:path";
 import { messageOf } from "../contract/errors.ts";
 import type { Run, RunEnd } from "./sandbox/port.ts";
+import { placeOf } from "./sandbox/sight.ts";
 
 type Failure = Omit<RunEnd, "durationMs">;
 
@@ -26,11 +27,15 @@ export function explainStartFailure(run: Run, error: unknown): Failure {
     return { outcome: "unable", exitCode: 125, reason: `this worker can't start a process: ${detail}` };
   }
   const found = find(file, run);
-  if (found === undefined) {
-    const where = file.includes("/") ? "is it among the job's inputs?" : "it is in no folder of PATH";
-    return notStarted(127, `no such command: ${shown}; ${where}`);
-  }
-  if (found.stats.isDirectory()) return notStarted(126, `${shown} is a folder`);
+  const otherwise = `${shown} can't be executed on this machine (${code})`;
+  if (found === undefined)
+    return code === "EACCES"
+      ? notStarted(126, otherwise)
+      : notStarted(127, `no such command: ${shown}; ${whereToLook(file, run)}`);
+  if (found.stats.isDirectory())
+    return notStarted(126, `${shown} is a folder: name the program in it, or the one that reads it`);
+  if (found.stats.isSymbolicLink()) return notStarted(126, `${shown} is a link to what can't be executed here`);
+  if (!found.stats.isFile()) return notStarted(126, `${shown} is no file`);
   const interpreter = interpreterOf(found.path);
   if ((found.stats.mode & 0o111) === 0) {
     // A first line that names the interpreter is of use only to an executable file.
@@ -38,18 +43,28 @@ export function explainStartFailure(run: Run, error: unknown): Failure {
     const how = `${first}chmod +x it before sending it, or name the program that reads it (-- sh FILE)`;
     return notStarted(126, `${shown} is not executable: ${how}`);
   }
-  if (interpreter !== undefined)
-    return notStarted(
-      126,
-      `${shown} asks for the interpreter ${JSON.stringify(interpreter)}, which can't be started here`,
-    );
-  return notStarted(126, `${shown} can't be executed on this machine (${code})`);
+  return notStarted(126, interpreter === undefined ? otherwise : `${shown} ${badInterpreter(interpreter)}`);
+}
+
+function whereToLook(file: string, { level }: Run): string {
+  if (!file.includes("/")) return "it is in no folder of PATH";
+  if (level === "strict" && file.startsWith("/"))
+    return "a strict task sees its own folders, /usr, and what the owner of the worker lends";
+  return "is it among the job's inputs?";
+}
+
+/** The kernel takes the end of a Windows line for a part of the interpreter's name, which nobody sees. */
+function badInterpreter(interpreter: string): string {
+  if (interpreter.endsWith("\r"))
+    return `has the line ends of Windows, which make its interpreter ${JSON.stringify(interpreter)}: take them out (sed -i 's/\\r$//' FILE)`;
+  const name = basename(interpreter);
+  return `asks for the interpreter ${JSON.stringify(interpreter)}, which can't be started here: change its first line (#!/usr/bin/env ${name} looks along PATH), or ask for a worker that has it (--tag ${name})`;
 }
 
 /** The same of a command that a shell could not `exec` for us; undefined when the exit code is the command's own. */
 export function explainShellFailure(run: Run, code: number | null, errors: string): Failure | undefined {
   // dash: "sh: 1: exec: nothing: not found"; bash: "sh: line 1: nothing: No such file or directory"; env and taskset likewise.
-  return /^(\S*sh|\/\.job|env|taskset): .*\n$/.test(errors) ? explainExec(run, code, errors) : undefined;
+  return /^(\S*sh|env|taskset): .*\n$/.test(errors) ? explainExec(run, code, errors) : undefined;
 }
 
 /** The same where these words are known to be a shell's that was to `exec` the command. */
@@ -62,33 +77,35 @@ export function explainExec(run: Run, code: number | null, words: string): Failu
 const notStarted = (exitCode: number, reason: string): Failure => ({ outcome: "not_started", exitCode, reason });
 
 function find(file: string, run: Run): { path: string; stats: Stats } | undefined {
-  const places = file.includes("/")
-    ? [isAbsolute(file) ? file : join(run.folder.work, file)]
+  const names = file.includes("/")
+    ? [file]
     : (run.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, file));
-  for (const path of places) {
-    const stats = statOf(path);
-    if (stats) return { path, stats };
+  for (const name of names) {
+    const path = placeOf(run, name);
+    const stats = path === undefined ? undefined : statOf(path);
+    if (path !== undefined && stats) return { path, stats };
   }
   return undefined;
 }
 
 function statOf(path: string): Stats | undefined {
   try {
-    return statSync(path, { throwIfNoEntry: false });
+    return lstatSync(path, { throwIfNoEntry: false });
   } catch {
-    // Below a file, a loop of links, or a name too long: no command either.
+    // Below a file, or a name too long: no command either.
     return undefined;
   }
 }
 
+/** The first word of a file's first line, with all that the kernel takes for a part of it. */
 function interpreterOf(path: string): string | undefined {
   try {
-    const fd = openSync(path, "r");
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const start = Buffer.alloc(256);
     const length = readSync(fd, start, 0, start.length, 0);
     closeSync(fd);
     const line = start.toString("utf8", 0, length).split("\n", 1)[0] ?? "";
-    return line.startsWith("#!") ? line.slice(2).trim().split(/\s/, 1)[0] : undefined;
+    return line.startsWith("#!") ? line.slice(2).trimStart().split(/[ \t]/, 1)[0] : undefined;
   } catch {
     return undefined;
   }

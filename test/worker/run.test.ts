@@ -27,7 +27,10 @@ it("says in plain words why a command could not start", async () => {
   expect(missing).toMatchObject({ outcome: "not_started", exitCode: 127 });
   expect(missing.reason).toContain('no such command: "no-such-command"');
   expect((await market.run({ command: ["./here"] })).reason).toContain("among the job's inputs");
-  expect(await market.run({ command: ["/"] })).toMatchObject({ exitCode: 126, reason: '"/" is a folder' });
+  expect(await market.run({ command: ["/"] })).toMatchObject({
+    exitCode: 126,
+    reason: expect.stringContaining('"/" is a folder'),
+  });
   const plain = await market.run({ command: ["/etc/passwd"] });
   expect(plain).toMatchObject({ outcome: "not_started", exitCode: 126 });
   expect(plain.reason).toContain("not executable");

@@ -13,6 +13,11 @@ const READABLE = ["ld.so.cache", "alternatives", "ssl/certs", "ca-certificates",
 /** How names of other machines are found. */
 const NAMES = ["resolv.conf", "hosts", "services"];
 const SCRIPT = "/.job";
+/** How the shell inside begins what it has to say on a job's standard error. */
+export const INNER_SPEAKER = `${SCRIPT}: `;
+
+/** What a strict task sees of the system under the same name: /bin and its like are links into /usr, or folders of their own (Alpine, NixOS). */
+export const SYSTEM_FOLDERS = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"].map((name) => `/${name}`);
 
 export type View = {
   folder: Omit<TaskFolder, "root">;
@@ -47,7 +52,7 @@ export function bubblewrapWords({ folder, etc, runtimes, seccomp, network, idle 
       "--hostname",
       "job",
     ],
-    ...["--ro-bind", "/usr", "/usr", ...rootLinks()],
+    ...systemFolders(),
     ...[...READABLE, ...(network ? NAMES : [])].flatMap((name) => ["--ro-bind-try", `/etc/${name}`, `/etc/${name}`]),
     ...["passwd", "group"].flatMap((name) => ["--ro-bind", join(etc, name), `/etc/${name}`]),
     ...runtimes.flatMap((path) => ["--ro-bind", path, path]),
@@ -62,10 +67,8 @@ export function bubblewrapWords({ folder, etc, runtimes, seccomp, network, idle 
   ];
 }
 
-/** /bin and its like: links into /usr on most systems, folders of their own on Alpine and NixOS. */
-function rootLinks(): string[] {
-  return ["bin", "sbin", "lib", "lib32", "lib64", "libx32"].flatMap((name) => {
-    const path = `/${name}`;
+function systemFolders(): string[] {
+  return SYSTEM_FOLDERS.flatMap((path) => {
     if (!existsSync(path)) return [];
     return lstatSync(path).isSymbolicLink() ? ["--symlink", readlinkSync(path), path] : ["--ro-bind", path, path];
   });

@@ -5,8 +5,8 @@ import { quote } from "../shell-text.ts";
 import type { SlotShell } from "../slot/shell.ts";
 import { below, signalName, startInSlot } from "../slot/start.ts";
 import { again, FD, hereDocument, runText } from "../slot/text.ts";
-import { explainShellFailure } from "../start-failure.ts";
-import { bubblewrapWords, INNER_FD } from "./bubblewrap.ts";
+import { explainExec, explainShellFailure } from "../start-failure.ts";
+import { bubblewrapWords, INNER_FD, INNER_SPEAKER } from "./bubblewrap.ts";
 import { coresOf } from "./cores.ts";
 import { BEGUN, innerScript } from "./inner-script.ts";
 import { sayBytes } from "./limits.ts";
@@ -86,7 +86,8 @@ export function readStrict(run: Run, { code, said, errors }: Told, isGrouped = f
   if (isGrouped && run.limits.memoryBytes !== undefined && (name === "SIGKILL" || code === null))
     return killedInGroup(run.limits.memoryBytes);
   if (code === null) return unable("the sandbox was killed from the outside");
-  return name === undefined ? explainShellFailure(run, code, errors) : signalled(name, run);
+  if (name !== undefined) return signalled(name, run);
+  return (errors.startsWith(INNER_SPEAKER) ? explainExec : explainShellFailure)(run, code, errors);
 }
 
 /** Nobody here has killed it; the group, which would tell, is gone with it. */

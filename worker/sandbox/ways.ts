@@ -7,6 +7,7 @@ import { slotStart } from "../slot/start.ts";
 import { SPEAKER } from "../slot/text.ts";
 import { createUsageMeter } from "../usage.ts";
 import { startWatchdog, type Watchdog } from "../watchdog.ts";
+import { INNER_SPEAKER } from "./bubblewrap.ts";
 import { plainStart } from "./plain.ts";
 import type { Level, SlotUser } from "./port.ts";
 import { type StrictSetting, strictInSlot } from "./strict.ts";
@@ -52,7 +53,7 @@ export async function findWays({ strict, ...setting }: Setting): Promise<Found> 
       const place = { user, slot, watchdog };
       return {
         none: inSlot?.none ?? { host, start: plainStart(place) },
-        strict: { host, start: strictChild(strict, place) },
+        strict: { host: { ...host, speaker: INNER_SPEAKER }, start: strictChild(strict, place) },
       };
     }),
     without: typeof opened === "string" ? opened : undefined,
@@ -72,11 +73,13 @@ function waysInSlot({ shell, channels }: OpenSlot, { user, slot, strict }: Place
       close: () => undefined,
     },
     usage: createUsageMeter(availableParallelism(), shell.first),
-    speaker: SPEAKER,
   };
   return {
-    none: { host, start: slotStart(shell, user, slot) },
-    strict: { host, start: strictInSlot(strict, { shell, say: channels.say, slot }) },
+    none: { host: { ...host, speaker: SPEAKER }, start: slotStart(shell, user, slot) },
+    strict: {
+      host: { ...host, speaker: INNER_SPEAKER },
+      start: strictInSlot(strict, { shell, say: channels.say, slot }),
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { processesWith, until } from "../processes.ts";
@@ -53,8 +53,38 @@ strict(`a strict run${strictMissing ? ` (${strictMissing})` : ""}`, () => {
       exitCode: 127,
       reason: expect.stringContaining("no such command"),
     });
-    expect(await run(["/usr"])).toMatchObject({ outcome: "not_started", exitCode: 126, reason: '"/usr" is a folder' });
+    expect(await run(["/usr"])).toMatchObject({
+      outcome: "not_started",
+      exitCode: 126,
+      stderr: "",
+      reason: expect.stringContaining('"/usr" is a folder'),
+    });
     expect(await run(["sh", "-c", "exit 127"])).toMatchObject({ outcome: "exited", exitCode: 127 });
+  });
+
+  it("is told of no path that it does not see", async () => {
+    const { run, folder } = await openScene();
+    const secret = join(folder.root, "secret");
+    writeFileSync(secret, "#!/what/stands/here\n", { mode: 0o755 });
+    symlinkSync(secret, join(folder.work, "link"));
+    const reasonOf = async (command: string, env = {}) => (await run([command], { env })).reason;
+    const unseen = await reasonOf("/root/not-there");
+    expect(unseen).toMatch(/^no such command: "\/root\/not-there"; a strict task sees its own folders, \/usr/);
+    for (const path of [secret, folder.root, `${folder.root}/../../usr/bin/env`, "/usr/../etc/shadow"])
+      expect(await reasonOf(path)).toBe(unseen?.replace("/root/not-there", path));
+    expect(await reasonOf("secret", { PATH: folder.root })).toMatch(/^no such command: "secret"; it is in no folder/);
+    expect(await reasonOf("./link")).toBe(`"./link" is a link to what can't be executed here`);
+    expect(await reasonOf("/job/none")).toMatch(/no such command/);
+    writeFileSync(join(folder.work, "windows"), "#!/bin/sh\r\n", { mode: 0o755 });
+    expect(await reasonOf("/job/windows")).toMatch(/line ends of Windows.*"\/bin\/sh\\r"/);
+  });
+
+  it("that lies about its start, with a FIFO in the place of its command, holds up nobody", async () => {
+    const { run, folder } = await openScene();
+    const lie = "#!/bin/sh\nrm lie; mkfifo -m 777 lie; echo '/.job: 1: exec: lie' >&2; exit 126\n";
+    writeFileSync(join(folder.work, "lie"), lie, { mode: 0o755 });
+    if (process.getuid?.() === 0) chmodSync(folder.work, 0o777);
+    expect(await run(["./lie"])).toMatchObject({ exitCode: 126, reason: '"./lie" is no file' });
   });
 
   it("reads folders outside /usr that the owner names", async () => {

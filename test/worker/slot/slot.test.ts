@@ -66,6 +66,7 @@ describe("a task in a slot", () => {
   it("that could not start says why, and nothing else", async () => {
     const { run, folder } = await openSlot();
     writeFileSync(join(folder.work, "lost"), "#!/no/such/shell\n");
+    writeFileSync(join(folder.work, "windows"), "#!/bin/sh\r\n", { mode: 0o755 });
     writeFileSync(join(folder.work, "plain"), "text");
     chmodSync(join(folder.work, "lost"), 0o755);
     const failures = {
@@ -74,7 +75,8 @@ describe("a task in a slot", () => {
       "./none": [127, /among the job's inputs/],
       "./plain": [126, /not executable/],
       "/usr": [126, /is a folder/],
-      "./lost": [126, /asks for the interpreter "\/no\/such\/shell"/],
+      "./lost": [126, /asks for the interpreter "\/no\/such\/shell".*#!\/usr\/bin\/env shell/],
+      "./windows": [126, /line ends of Windows/],
       ["x".repeat(200_000)]: [127, /no such command: "x{300}…"/],
     } as const;
     for (const [file, [exitCode, reason]] of Object.entries(failures)) {
