@@ -7,6 +7,7 @@ import { createFleet, type Fleet } from "./fleet.ts";
 import { createGuesses, type Guesses } from "./guesses.ts";
 import { createSightings, type Sightings } from "./sightings.ts";
 import { createSpecs, type Specs } from "./spec.ts";
+import { createTold, type Told } from "./told.ts";
 
 /** All that actions work with: what the entry gave, and what this process remembers of it. */
 export type World = Deps & {
@@ -16,8 +17,7 @@ export type World = Deps & {
   busy: Set<string>;
   /** ms of a task of a job, as seen last: sizes the first lease of its other slices. */
   pace: Map<string, number>;
-  /** Leases whose worker knows that they are watched. */
-  told: Set<string>;
+  told: Told;
   /** Tokens that were looked up lately, by id. */
   tokens: Map<string, { token: TokenRecord; until: number }>;
   /** Quotas of accounts, likewise. */
@@ -35,7 +35,7 @@ export const createWorld = (deps: Deps): World => ({
   sightings: createSightings(deps.store),
   busy: new Set(),
   pace: new Map(),
-  told: new Set(),
+  told: createTold(),
   tokens: new Map(),
   quotas: new Map(),
   builds: createBuilds(deps.store),

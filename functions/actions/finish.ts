@@ -73,7 +73,7 @@ async function finishItem(world: World, { id: worker }: WorkerRecord, item: Fini
       stored ??= await store(world, loaded, item, "code" in preview ? undefined : preview.slice);
       return { ...command, ...stored, docFrom: from };
     });
-    world.told.delete(lease);
+    world.told.forget(lease);
     if (applied) notePace(world, applied.slice);
     return applied ? { lease, ...applied.answer } : allLost;
   } catch (error) {

@@ -69,7 +69,5 @@ async function listenTo(world: World, { lease, worker }: By): Promise<Item> {
 const isNews = ({ told }: World, { lease, state, watch = false }: Item): boolean =>
   state !== "held" || told.has(lease) !== watch;
 
-function tell({ told }: World, { lease, state, watch }: Item): void {
-  if (state === "held" && watch) told.add(lease);
-  else told.delete(lease);
-}
+const tell = ({ told, clock }: World, { lease, state, watch = false }: Item): void =>
+  told.note(lease, state === "held" && watch, clock());

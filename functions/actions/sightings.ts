@@ -50,6 +50,8 @@ export function createSightings(store: Pick<Store, "get" | "commit">): Sightings
         return known.record;
       }
       const record = await read(worker, now);
+      // They would be read anew: workers come and go for as long as a server runs.
+      for (const [id, { seenAt }] of seen) if (now - seenAt > BELIEVED_MS) seen.delete(id);
       seen.set(worker.id, { record, readAt: now, seenAt: now });
       return record;
     },
