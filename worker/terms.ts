@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { JobSpec } from "../contract/job.ts";
 import type { WorkerConfig } from "./config.ts";
-import { type Limits, lesser } from "./sandbox/limits.ts";
+import { type Limits, lesser, orUsual } from "./sandbox/limits.ts";
 import type { Level, Sandbox } from "./sandbox/port.ts";
 
 /** What the owner of this machine grants. */
@@ -42,7 +42,7 @@ export function termsOf(
     return "it needs the sandbox level strict, which this worker does not have";
   if (level === "strict" && network && !trusted.includes(account ?? ""))
     return `it needs the network, which this worker's owner does not give to strict jobs of account ${account}`;
-  const owner = level === "strict" ? { ...STRICT_CAPS, ...caps } : caps;
+  const owner = level === "strict" ? orUsual(caps, STRICT_CAPS) : caps;
   return { level, limits: lesser(limits ?? {}, owner), network };
 }
 

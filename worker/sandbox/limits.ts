@@ -16,6 +16,12 @@ export function lesser(asked: Limits, caps: Limits): Limits {
   return limits;
 }
 
+/** What is said, and the usual for what is not, or is said to be open. */
+export function orUsual(said: Limits, usual: Limits): Limits {
+  const stated = Object.entries(said).filter(([, value]) => value !== undefined);
+  return { ...usual, ...Object.fromEntries(stated) };
+}
+
 /** How many threads a program should start; it takes all cores of the machine otherwise. */
 const THREAD_VARIABLES = [
   "OMP_NUM_THREADS",

@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { hintFor } from "../../../worker/sandbox/hints.ts";
 import { openMarketplace } from "../marketplace.ts";
@@ -61,6 +63,22 @@ it.skipIf(strictMissing !== undefined)("the owner may shut in the jobs of the ow
   const limited = await market.run({ command: ["yes"], limits: { outputBytes: 1024 ** 3 } });
   expect(limited.reason).toBe("killed: output 2 KiB");
 });
+
+it.skipIf(strictMissing !== undefined)(
+  "a strict task is bounded where nobody says how, worker.toml or not",
+  async () => {
+    const bounds = { command: ["sh", "-c", "ulimit -n; ulimit -p || ulimit -u"], sandbox: "strict" as const };
+    const market = await openMarketplace();
+    const ownerFile = join(market.folder, "worker.toml");
+    const unbidden = await market.startWorker({ ownerFile });
+    expect(textOf(await market.run(bounds))).toBe("4096\n512\n");
+    unbidden.stop();
+    await unbidden.done;
+    writeFileSync(ownerFile, "[limits]\nopen-files = 5000\n");
+    await market.startWorker({ ownerFile });
+    expect(textOf(await market.run(bounds))).toBe("5000\n512\n");
+  },
+);
 
 it("names the change that puts a missing sandbox right", () => {
   const hints = {
