@@ -26,7 +26,7 @@ export async function runLease(shop: Workshop, slot: Slot, held: Held): Promise<
   } catch (error) {
     if (!held.gone.signal.aborted && !shop.cancelling.aborted) {
       well = false;
-      shop.notice(`${held.lease.job} is given back: ${messageOf(error)}`);
+      shop.notice(`${held.lease.job} is given back: ${unsecret(held, messageOf(error))}`);
     }
     giveBack(held, messageOf(error));
   }

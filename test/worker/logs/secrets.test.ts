@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, it } from "vitest";
@@ -75,6 +75,24 @@ it("masks a secret in the reason why a task did not start", async () => {
   const result = await market.run({ command: ["./tool"], inputs, secrets: { KEY: "hunter2-hunter2" } });
   expect(result.outcome).toBe("not_started");
   expect(result.reason).toContain('"/nothing/***"');
+});
+
+it("masks a secret in what the worker says of a task that it gives back", async () => {
+  const market = await openMarketplace();
+  // Its error names a path; so the secret stands in that.
+  const state = join(market.folder, "hunter2-hunter2");
+  await market.startWorker({ state });
+  await market.run({ command: ["true"] });
+  // The folder of a task that touched nothing serves the next one: somebody else puts a file in its place.
+  for (const name of readdirSync(join(state, "tasks")).filter((name) => name.startsWith("w"))) {
+    rmSync(join(state, "tasks", name), { recursive: true });
+    writeFileSync(join(state, "tasks", name), "");
+  }
+  const { inputs } = await market.inline({ "a.txt": Buffer.from("a") });
+  const result = await market.run({ command: ["true"], inputs, secrets: { KEY: "hunter2-hunter2" } });
+  expect(result.outcome).toBe("exited");
+  expect(market.notices).toContainEqual(expect.stringMatching(/is given back: .*\/\*\*\*\/tasks/));
+  expect(market.notices.filter((text) => text.includes("hunter2"))).toEqual([]);
 });
 
 it("keeps the secrets of a job for its retries, and for no longer than the job", async () => {
