@@ -3,7 +3,8 @@ import { type ChildProcess, fork } from "node:child_process";
 /** What the parent says over IPC: two signals that come close together would be one. */
 export type StopMessage = "drain" | "at once";
 
-type End = { code: number | null; signal: NodeJS.Signals | null };
+/** How a worker's process ended. */
+export type End = { code: number | null; signal: NodeJS.Signals | null };
 
 export type WorkerChild = {
   /** Lets what runs go on to its end; `at once` ends it. It is not started again. */

@@ -44,7 +44,7 @@ export async function run(call: Call): Promise<number> {
   const isChild = process.send !== undefined;
   const wanted = options.update || (!isChild && wantsUpdates(ownerFile));
   const update = wanted && { pinned: pinnedPublisher(call) };
-  if (update && !isChild) return launch(call, { ...update, state });
+  if (update && !isChild) return launch(call, { ...update, state, ownerFile });
   const until = readUntil(options.until);
   let forget = () => {};
   let worker: RunningWorker | undefined;
@@ -96,6 +96,7 @@ export async function run(call: Call): Promise<number> {
       notice,
     });
     const { id, ready, done } = worker;
+    if (update) tell({ is: "ready" });
     forget = noteWorker(environment, id, state);
     if (asked === "drain") worker.stop();
     if (asked === "at once") worker.cancel();
@@ -115,7 +116,10 @@ export async function run(call: Call): Promise<number> {
 }
 
 /** Runs the worker as a child that can be replaced by a newer build. */
-async function launch({ environment, terminal }: Call, { pinned, state }: { pinned: string; state: string }) {
+async function launch(
+  { environment, terminal }: Call,
+  { pinned, state, ownerFile }: { pinned: string; state: string; ownerFile: string },
+) {
   const given = process.argv.slice(2);
   const unlock = takeLock(join(buildsOf(state), "lock"));
   if (!unlock)
@@ -128,6 +132,7 @@ async function launch({ environment, terminal }: Call, { pinned, state }: { pinn
     folder: buildsOf(state),
     lock: join(state, "lock"),
     pinned,
+    watched: [ownerFile],
     args: given.includes("--update") ? given : [...given, "--update"],
     env: environment,
     say: (text) => terminal.say(`launcher: ${text}`),

@@ -1,9 +1,9 @@
-import { statSync } from "node:fs";
 import { messageOf } from "../../contract/errors.ts";
 import type { Takes } from "../../contract/worker.ts";
 import type { Held } from "../held.ts";
 import { type OwnerFile, readOwnerFile } from "../owner-file.ts";
 import type { Slot } from "../sandbox/port.ts";
+import { stampOf } from "../stamp.ts";
 import { createFloor, type Place } from "./floor.ts";
 import { SECOND } from "./rule.ts";
 import type { Sources } from "./sources.ts";
@@ -50,7 +50,7 @@ export async function keepHouseRules(setting: Setting): Promise<HouseRules> {
   let { file } = setting;
   let problem: string | undefined;
   let told = FREE;
-  let stamp = stampOf(path);
+  let stamp = path && stampOf(path);
   let readAt = clock.steady();
   let timer: NodeJS.Timeout | undefined;
   const floor = createFloor({
@@ -95,8 +95,9 @@ export async function keepHouseRules(setting: Setting): Promise<HouseRules> {
 
   async function readAgain(): Promise<void> {
     readAt = clock.steady();
+    if (path === undefined) return;
     const now = stampOf(path);
-    if (path === undefined || now === stamp) return;
+    if (now === stamp) return;
     stamp = now;
     try {
       const next = await readOwnerFile(path, sources, slots);
@@ -153,13 +154,3 @@ function sayState(steward: Steward, slots: number): string {
 }
 
 const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
-
-/** What tells that a file was written or replaced, or can't be reached any more; a missing one is an empty one. */
-function stampOf(path: string | undefined): string {
-  try {
-    const stats = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
-    return stats ? `${stats.ino} ${stats.size} ${stats.mtimeMs}` : "";
-  } catch (error) {
-    return String(error);
-  }
-}

@@ -1,14 +1,18 @@
+import { hash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import * as z from "zod";
 import { publisherKey } from "../../contract/build.ts";
 import { messageOf } from "../../contract/errors.ts";
 import { isNewer } from "../../contract/version-order.ts";
 import { isHeld } from "../folder-lock.ts";
-import { startWorkerChild, type WorkerChild } from "../worker-child.ts";
+import { stampOf } from "../stamp.ts";
+import { type End, startWorkerChild, type WorkerChild } from "../worker-child.ts";
 import { fileOf, isWhole, pruneBuilds } from "./build-files.ts";
+import { createKept } from "./kept.ts";
 import {
   begin,
   type Installed,
+  mayTry,
   promote,
   readUpdates,
   rollBack,
@@ -19,6 +23,8 @@ import {
 
 /** What a launched worker tells its launcher. */
 const told = z.discriminatedUnion("is", [
+  /** Its own start is through; whatever ends it from here on, its server may have had a hand in it. */
+  z.strictObject({ is: z.literal("ready") }),
   z.strictObject({ is: z.literal("healthy") }),
   z.strictObject({ is: z.literal("install"), version: z.string(), sha256: z.string(), key: publisherKey }),
 ]);
@@ -26,6 +32,16 @@ export type Told = z.infer<typeof told>;
 
 const HEALTHY_WITHIN_MS = 60_000;
 const NOTE_AGAIN_MS = 60_000;
+/** Signals by which a program ends itself; all others come from somebody else. */
+const CRASHES: readonly (NodeJS.Signals | null)[] = [
+  "SIGABRT",
+  "SIGBUS",
+  "SIGFPE",
+  "SIGILL",
+  "SIGSEGV",
+  "SIGSYS",
+  "SIGTRAP",
+];
 
 type Launch = {
   /** The launcher's own program and its version: what runs while no newer build is installed. */
@@ -37,6 +53,8 @@ type Launch = {
   lock: string;
   /** The operator's key, as it came with the enrolment. */
   pinned: string;
+  /** Files of the owner's that decide whether a worker starts: while they change, no build is blamed. */
+  watched: readonly string[];
   args: readonly string[];
   env: Readonly<Record<string, string | undefined>>;
   say: (text: string) => void;
@@ -45,7 +63,8 @@ type Launch = {
 
 /**
  * Runs a worker that brings itself up to date. It alone writes which build is the current one, so that a kill at any moment leaves the
- * old state or the new one; a new build that is not healthy in time is replaced by the one before.
+ * old state or the new one; a new build that is not healthy in time is replaced by the one before, and so is one that was kept and comes to
+ * fail at each start. What ends after it began to ask its server does not count there: a server could else choose an older version.
  */
 export function launchWorker(launch: Launch): WorkerChild {
   const { folder, version, say, healthyWithinMs = HEALTHY_WITHIN_MS } = launch;
@@ -53,6 +72,13 @@ export function launchWorker(launch: Launch): WorkerChild {
   let trial: { build: Installed; timer: NodeJS.Timeout; late: boolean } | undefined;
   let noting: NodeJS.Timeout | undefined;
   let canNote = true;
+  const kept = createKept({
+    folder,
+    own: launch,
+    given: () => hash("sha256", JSON.stringify([process.version, launch.args, launch.watched.map(stampOf)])),
+    note,
+    say,
+  });
 
   function program(): string {
     const before = readUpdates(folder);
@@ -61,27 +87,23 @@ export function launchWorker(launch: Launch): WorkerChild {
     canNote = JSON.stringify(state) === JSON.stringify(before) || note(state);
     const { trying } = state;
     if (trying && canNote) {
+      kept.leave();
       say(`starting version ${trying.version} to see whether it works`);
       trial = { build: trying, timer: setTimeout(giveUp, healthyWithinMs), late: false };
       return fileOf(folder, trying);
     }
-    const found = [state.current, state.previous].find((build) => build && isWhole(folder, build));
-    if (state.current && found !== state.current)
-      say(
-        `version ${state.current.version} is damaged on disk: ${found?.version ?? version} runs until it is fetched again`,
-      );
-    return found && isNewer(found.version, version) ? fileOf(folder, found) : launch.program;
+    return kept.program(state);
   }
 
   /** The state before a start: without builds that the own program has overtaken, and without a trial that can't be. */
   function whatIsThere(state: UpdateState): UpdateState {
-    const { current, previous: _, ...rest } = state;
-    const kept = current && !isNewer(current.version, version) ? rest : state;
-    const { trying } = kept;
-    if (!trying) return kept;
-    if (isWhole(folder, trying) && isNewer(trying.version, version)) return begin(kept, Date.now());
+    const { current, previous: _, failing: __, ...rest } = state;
+    const left = current && !isNewer(current.version, version) ? rest : state;
+    const { trying } = left;
+    if (!trying) return left;
+    if (isWhole(folder, trying) && isNewer(trying.version, version)) return begin(left, Date.now());
     say(`version ${trying.version} is damaged on disk, or no newer: it is not started`);
-    return rollBack(kept, Date.now());
+    return rollBack(left, Date.now());
   }
 
   function giveUp(): void {
@@ -103,11 +125,13 @@ export function launchWorker(launch: Launch): WorkerChild {
 
   function hear(message: unknown): void {
     const { data } = told.safeParse(message);
+    if (data?.is === "ready") kept.started();
     // One that was given up on is about to end.
     if (data?.is === "healthy" && trial && !trial.late) keep();
     // One trial at a time: what becomes healthy now is not the next build. That one is offered again.
     if (data?.is !== "install" || trial || !isWhole(folder, data)) return;
-    if (note(tryBuild(readUpdates(folder), data))) child.replace("drain");
+    const state = readUpdates(folder);
+    if (mayTry(state, data.sha256, Date.now()) && note(tryBuild(state, data))) child.replace("drain");
   }
 
   function keep(): void {
@@ -120,7 +144,7 @@ export function launchWorker(launch: Launch): WorkerChild {
     } else noting = setTimeout(keep, NOTE_AGAIN_MS);
   }
 
-  function next({ signal }: { signal: NodeJS.Signals | null }): "now" | "later" | "never" {
+  function next({ code, signal }: End): "now" | "later" | "never" {
     clearTimeout(noting);
     if (trial) {
       clearTimeout(trial.timer);
@@ -131,6 +155,7 @@ export function launchWorker(launch: Launch): WorkerChild {
       note(rollBack(readUpdates(folder), Date.now()));
       return "now";
     }
+    if ((signal === null ? code !== 0 : CRASHES.includes(signal)) && !isHeld(launch.lock)) kept.failed();
     if (canNote && readUpdates(folder).trying) return "now";
     return signal === null && !isHeld(launch.lock) ? "never" : "later";
   }

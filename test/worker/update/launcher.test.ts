@@ -14,6 +14,7 @@ const key = publicKeyOf(generateKeyPairSync("ed25519").privateKey);
 /**
  * A program that is a worker to its launcher: it writes down that it runs, is healthy or not, and sends what lies in `todo`. One that is
  * `late` is healthy once it is told to end; one that is `eager` once it has sent something; one that is `deaf` lets go of its launcher.
+ * Whatever it is, what stands for its version in `breaks` happens before it is ready; `then` ends it just after that.
  */
 const programOf = (version: string, does: "healthy" | "crash" | "nothing" | "late" | "eager" | "deaf") => `
 import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs";
@@ -22,6 +23,11 @@ const end = () => process.exit(0);
 process.on("message", () => ("${does}" === "late" ? process.send({ is: "healthy" }, () => setTimeout(end, 100)) : end()));
 process.on("disconnect", () => "${does}" === "deaf" || end());
 appendFileSync(folder + "/runs", "${version} ");
+const breaks = JSON.parse(readFileSync(folder + "/breaks", "utf8"))["${version}"];
+if (breaks === "exit") process.exit(3);
+if (breaks === "signal") process.kill(process.pid, "SIGSEGV");
+process.send({ is: "ready" });
+if (breaks === "then") setTimeout(() => process.exit(3), 20);
 if ("${does}" === "crash") process.exit(3);
 if ("${does}" === "healthy") process.send({ is: "healthy" });
 if ("${does}" === "deaf") process.disconnect(), setTimeout(end, 20_000);
@@ -38,13 +44,15 @@ function openLauncher() {
   const folder = mkdtempSync(join(tmpdir(), "rendt-launcher-"));
   const builds = join(folder, "builds");
   const own = join(folder, "own.mjs");
+  const ownerFile = join(folder, "worker.toml");
   writeFileSync(own, programOf("1.0.0", "healthy"));
+  writeFileSync(join(folder, "breaks"), "{}");
   const said: string[] = [];
   let launched: ReturnType<typeof launchWorker> | undefined;
   const lab = {
     builds,
     said,
-    start(version = "1.0.0") {
+    start(version = "1.0.0", healthyWithinMs = 20_000) {
       writeFileSync(join(folder, "runs"), "");
       launched = launchWorker({
         program: own,
@@ -52,10 +60,11 @@ function openLauncher() {
         folder: builds,
         lock: join(folder, "lock"),
         pinned: key,
+        watched: [ownerFile],
         args: [],
         env: { ...process.env, TEST_FOLDER: folder },
         say: (text) => said.push(text),
-        healthyWithinMs: 700,
+        healthyWithinMs,
       });
       return launched;
     },
@@ -74,6 +83,23 @@ function openLauncher() {
       writeFileSync(join(folder, "todo.new"), JSON.stringify({ is: "install", ...build, key }));
       // In one step: the program must not read half of it.
       renameSync(join(folder, "todo.new"), join(folder, "todo"));
+    },
+    /** What happens to these versions from their next start on. */
+    breaks: (versions: Record<string, "exit" | "signal" | "then">) =>
+      writeFileSync(join(folder, "breaks"), JSON.stringify(versions)),
+    ownerWrites: (text: string) => writeFileSync(ownerFile, text),
+    /** So many starts, as whatever supervises the launcher makes them, and which versions were started. */
+    async starts(count: number): Promise<string> {
+      let all = "";
+      for (let at = 0; at < count; at += 1) {
+        const { ended } = lab.start();
+        const isOver = Symbol();
+        while ((await Promise.race([ended.then(() => isOver), sleep(10)])) !== isOver)
+          if (lab.said.some((text) => /the worker ended|stays/.test(text))) await lab.stop();
+        all += `${lab.runs()} `;
+        lab.said.length = 0;
+      }
+      return all.trim();
     },
     runs: () => readFileSync(join(folder, "runs"), "utf8").trim(),
     async until(runs: string) {
@@ -113,7 +139,7 @@ it.each(["crash", "nothing", "late", "deaf"] as const)(
   "one that does %s instead of becoming healthy in time gives way to the one before",
   async (does) => {
     const lab = openLauncher();
-    lab.start();
+    lab.start("1.0.0", 1500);
     await lab.until("1.0.0");
     lab.install(lab.place("1.1.0", "healthy"));
     await lab.untilKept("1.1.0");
@@ -191,4 +217,89 @@ it("a build that is not there is not believed to be, and the launcher ends with 
   expect(existsSync(join(lab.builds, "state.json"))).toBe(false);
   await lab.stop();
   expect(await worker.ended).toBe(0);
+});
+
+/** Two builds that were kept, 1.1.0 and then 1.2.0. */
+function openWithTwo() {
+  const lab = openLauncher();
+  const [previous, current] = [lab.place("1.1.0", "healthy"), lab.place("1.2.0", "healthy")];
+  writeUpdates(lab.builds, { v: 1, refused: [], current, previous });
+  return { ...lab, previous, current };
+}
+
+it.each(["exit", "signal"] as const)(
+  "a build that was kept and comes to fail at each start, by %s, gives way to the one before for good",
+  async (how) => {
+    const lab = openWithTwo();
+    lab.breaks({ "1.2.0": how });
+    expect(await lab.starts(3)).toBe("1.2.0 1.2.0 1.2.0");
+    expect(readUpdates(lab.builds).failing).toMatchObject({ sha256: lab.current.sha256, times: 3 });
+    lab.start();
+    while (readUpdates(lab.builds).current?.version !== "1.1.0") await sleep(10);
+    expect(lab.said).toEqual([
+      "version 1.2.0 failed at 3 starts in a row: trying whether 1.1.0 starts",
+      "version 1.2.0 is not taken again: the one before it starts, and stays",
+    ]);
+    expect(readUpdates(lab.builds)).toMatchObject({ withdrawn: [lab.current] });
+    expect(readUpdates(lab.builds).failing).toBeUndefined();
+    // Whatever the server offers, and also when it would start now.
+    lab.breaks({});
+    lab.install(lab.place("1.2.0", "healthy"));
+    while (existsSync(join(lab.builds, "..", "todo"))) await sleep(10);
+    lab.install(lab.place("1.3.0", "healthy"));
+    await lab.untilKept("1.3.0");
+    expect(lab.runs()).toBe("1.1.0 1.3.0");
+    expect(readUpdates(lab.builds).withdrawn).toBeUndefined();
+  },
+);
+
+it("one without a build before it gives way to the launcher's own program", async () => {
+  const lab = openLauncher();
+  const current = lab.place("1.1.0", "healthy");
+  writeUpdates(lab.builds, { v: 1, refused: [], current });
+  lab.breaks({ "1.1.0": "exit" });
+  await lab.starts(3);
+  lab.start();
+  await lab.until("1.0.0");
+  while (readUpdates(lab.builds).current) await sleep(10);
+  expect(readUpdates(lab.builds).withdrawn).toEqual([current]);
+});
+
+it("where the one before fails likewise the build is not to blame, and goes on to be tried", async () => {
+  const lab = openWithTwo();
+  lab.breaks({ "1.1.0": "exit", "1.2.0": "exit" });
+  expect(await lab.starts(5)).toBe("1.2.0 1.2.0 1.2.0 1.1.0 1.2.0");
+  const { current, withdrawn } = readUpdates(lab.builds);
+  expect([current, withdrawn]).toEqual([lab.current, undefined]);
+});
+
+it("failures count only in a row, and only while the owner's file stays as it is", async () => {
+  const lab = openWithTwo();
+  lab.breaks({ "1.2.0": "exit" });
+  await lab.starts(2);
+  lab.ownerWrites("slots = 1");
+  expect(await lab.starts(2)).toBe("1.2.0 1.2.0");
+  lab.breaks({ "1.2.0": "then" });
+  await lab.starts(1);
+  expect(readUpdates(lab.builds).failing).toBeUndefined();
+  lab.breaks({ "1.2.0": "exit" });
+  expect(await lab.starts(3)).toBe("1.2.0 1.2.0 1.2.0");
+});
+
+it("what ends once it asks its server is not the build's failure: no server can bring an older one back", async () => {
+  const lab = openWithTwo();
+  lab.breaks({ "1.2.0": "then" });
+  expect(await lab.starts(5)).toBe("1.2.0 1.2.0 1.2.0 1.2.0 1.2.0");
+});
+
+it("a launcher that is killed while the one before shows what it can goes on where it was", async () => {
+  const lab = openWithTwo();
+  lab.breaks({ "1.2.0": "exit" });
+  await lab.starts(3);
+  const doubted = readUpdates(lab.builds);
+  expect(await lab.starts(1)).toBe("1.1.0");
+  // As if what was written last had never been.
+  writeUpdates(lab.builds, doubted);
+  expect(await lab.starts(1)).toBe("1.1.0");
+  expect(readUpdates(lab.builds)).toMatchObject({ current: lab.previous, withdrawn: [lab.current] });
 });
