@@ -38,6 +38,8 @@ const config = z.strictObject({
   pin: z.object({ origin: z.string(), fingerprint: z.string().optional(), ca: z.string().optional() }).optional(),
   /** Where a server with a pinned key is looked for when its address changes; without, it is not looked for. */
   networks: z.custom<() => readonly Network[]>((value) => typeof value === "function").optional(),
+  /** Whether other workers on these networks are told by mDNS where the server has been reached. */
+  announce: z.boolean().default(true),
   /** Hears the server's new URL, which is to be tried first at the next start. */
   moved: z.custom<(url: string) => void>((value) => typeof value === "function").default(() => () => undefined),
   /** Newer builds are taken that this key signs; `install` hears when one lies ready. Without, none are looked for. */

@@ -22,13 +22,15 @@ export function createFollowingHttp(options: {
   url: string;
   pin: Pin & { fingerprint: string };
   networks: () => readonly Network[];
+  /** Whether others on these networks are told where the server has been reached. */
+  announce: boolean;
   moved: (origin: string) => void;
   notice: (text: string) => void;
 }): NodeHttp {
   const { pin, networks, notice } = options;
   const home = new URL(options.url).origin;
   const closing = new AbortController();
-  const relay = createRelay({ fingerprint: pin.fingerprint, networks, notice });
+  const relay = options.announce ? createRelay({ fingerprint: pin.fingerprint, networks, notice }) : undefined;
   let at = home;
   let http = createNodeHttp({ pin: { ...pin, origin: at } });
   const earlier: NodeHttp[] = [];
@@ -46,7 +48,7 @@ export function createFollowingHttp(options: {
   }
 
   function settle(origin: string): void {
-    relay.show(origin);
+    relay?.show(origin);
     if (origin === at) return;
     notice(`the server has moved: it is at ${origin} now`);
     at = origin;
@@ -58,7 +60,7 @@ export function createFollowingHttp(options: {
 
   /** The saved address goes first; it is asked again and again, beside the network. */
   async function findAgain(why: Error): Promise<string> {
-    relay.show(undefined);
+    relay?.show(undefined);
     if (await provesPin(at, pin.fingerprint, PROOF_MS)) return at;
     notice(`${why.message}; looking for the server on this network, too`);
     const found = new AbortController();
@@ -102,7 +104,7 @@ export function createFollowingHttp(options: {
     const addressed = () => ({ ...sending, url: at + url.pathname + url.search });
     try {
       const answer = await http.send(addressed());
-      if (!seeking) relay.show(at);
+      if (!seeking) relay?.show(at);
       return answer;
     } catch (error) {
       if (!(error instanceof UnreachableError) || closing.signal.aborted) throw error;
@@ -126,7 +128,7 @@ export function createFollowingHttp(options: {
     },
     close() {
       closing.abort();
-      relay.close();
+      relay?.close();
       for (const each of [...earlier, http]) each.close();
     },
   };

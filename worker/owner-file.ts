@@ -23,6 +23,7 @@ const ownerFile = z.strictObject({
   "download-rate": rate.optional(),
   "cache-size": size.optional(),
   update: z.boolean().optional(),
+  announce: z.boolean().optional(),
   limits: z
     .strictObject({
       cpus: count.optional(),
@@ -44,7 +45,16 @@ export type OwnerFile = {
   /** What holds from a start on. */
   options: Pick<
     WorkerOptions,
-    "sandbox" | "slots" | "runtimes" | "tags" | "network" | "uploadRate" | "downloadRate" | "cacheBytes" | "caps"
+    | "sandbox"
+    | "slots"
+    | "runtimes"
+    | "tags"
+    | "network"
+    | "announce"
+    | "uploadRate"
+    | "downloadRate"
+    | "cacheBytes"
+    | "caps"
   >;
   /** What holds at once when the file changes. */
   rules: RuleTerms;
@@ -64,7 +74,7 @@ export async function readOwnerFile(path: string, sources: Sources, given?: numb
   ];
   if (!parsed.success || mistakes.length > 0)
     throw new RendtError("bad_owner_file", `${path} is wrong: ${mistakes.join("; ")}`);
-  const { sandbox, slots, runtimes, tags, network, limits = {}, rules = {} } = parsed.data;
+  const { sandbox, slots, runtimes, tags, network, announce, limits = {}, rules = {} } = parsed.data;
   return {
     options: {
       sandbox,
@@ -72,6 +82,7 @@ export async function readOwnerFile(path: string, sources: Sources, given?: numb
       runtimes,
       tags,
       network,
+      announce,
       uploadRate: parsed.data["upload-rate"],
       downloadRate: parsed.data["download-rate"],
       cacheBytes: parsed.data["cache-size"],

@@ -38,7 +38,7 @@ export function openReach(config: WorkerConfig, idle: () => boolean): Reach {
   };
 }
 
-function openHttp({ url, pin, networks, moved, notice }: WorkerConfig): NodeHttp {
+function openHttp({ url, pin, networks, announce, moved, notice }: WorkerConfig): NodeHttp {
   if (networks === undefined || pin?.fingerprint === undefined) return createNodeHttp({ pin });
-  return createFollowingHttp({ url, pin: { ...pin, fingerprint: pin.fingerprint }, networks, moved, notice });
+  return createFollowingHttp({ url, pin: { ...pin, fingerprint: pin.fingerprint }, networks, announce, moved, notice });
 }

@@ -30,6 +30,7 @@ it("reads what the owner grants, in the units of the command line", async () => 
     runtimes = ["/opt/conda"]
     upload-rate = "500K"
     download-rate = "1.5M"
+    announce = false
     cache-size = "20G"
     [limits]
     cpus = 2
@@ -51,6 +52,7 @@ it("reads what the owner grants, in the units of the command line", async () => 
     runtimes: ["/opt/conda"],
     uploadRate: 500 * 1024,
     downloadRate: 1.5 * 1024 ** 2,
+    announce: false,
     cacheBytes: 20 * 1024 ** 3,
     caps: { cpus: 2, memoryBytes: 1.5 * 1024 ** 3, diskBytes: 1000, openFiles: 100, cpuMs: 7_200_000 },
   });

@@ -7,6 +7,8 @@ import { createClient } from "../../contract/client.ts";
 import { createNodeHttp } from "../../files/node-http.ts";
 import { type LocalServer, startLocal } from "../../functions/local.ts";
 import { announceServer } from "../../lan/announce.ts";
+import { hintOf, readSightings, type Sighting } from "../../lan/announcement.ts";
+import { openMdns } from "../../lan/mdns.ts";
 import type { WorkerOptions } from "../../worker/config.ts";
 import { startWorker } from "../../worker/main.ts";
 import { openSomebody } from "../lan/lan.ts";
@@ -90,6 +92,21 @@ it("a worker learns from another one where the server is, when that does not ann
   await market.worker("b");
   while (found.length === 0) await sleep(20);
   expect(found).toEqual([market.server().url]);
+});
+
+it("a worker that is not to announce tells nobody where the server is, and finds it all the same", async () => {
+  const market = await openMovingMarket();
+  const heard: Sighting[] = [];
+  const mdns = await openMdns({ networks: () => LOOPBACK, heard: (message) => heard.push(...readSightings(message)) });
+  onTestFinished(mdns.close);
+  const hint = hintOf(market.server().fingerprint ?? "");
+  const tellers = () => heard.filter((sighting) => sighting.hint === hint).map(({ by }) => by);
+  await market.worker("quiet", { announce: false });
+  await market.move();
+  expect(await market.run()).toBe("finished");
+  expect(new Set(tellers())).toEqual(new Set(["server"]));
+  await market.worker("open");
+  while (!tellers().includes("worker")) await sleep(20);
 });
 
 it("another server at the old address is told nothing, and the worker waits for its own", async () => {
