@@ -163,6 +163,11 @@ export const ERRORS = {
     retryable: false,
     hint: "docs/backup.md lists these refusals, and how to go on from a backup; `rendt up --dir DIR` takes another folder",
   },
+  worker_refused: {
+    status: 503,
+    retryable: false,
+    hint: "docs/worker.md tells what a worker keeps and needs; `rendt worker start --dir DIR` takes another folder",
+  },
   bad_owner_file: { status: 400, retryable: false, hint: "docs/worker.md tells what worker.toml may hold" },
   no_worker_here: {
     status: 404,

@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, type Stats } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { RendtError } from "../contract/errors.ts";
 import { workerId } from "../contract/worker.ts";
 import { takeLock } from "./folder-lock.ts";
 import { OFFER_MS } from "./outbox.ts";
@@ -15,7 +16,8 @@ const LOCK = ".lock";
 export function lockTaskRoot(root: string): () => void {
   if (!root.startsWith(join(PLACE, PREFIX))) return () => undefined;
   const unlock = takeLock(join(root, LOCK));
-  if (!unlock) throw new Error(`${root} is in use by another worker, or just being removed: start again`);
+  if (!unlock)
+    throw new RendtError("worker_refused", `${root} is in use by another worker, or just being removed: start again`);
   return unlock;
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { RendtError } from "../contract/errors.ts";
 import { workerId } from "../contract/worker.ts";
 
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -11,7 +12,8 @@ export function readWorkerId(state: string): string {
   if (existsSync(path)) {
     const text = readFileSync(path, "utf8").trim();
     if (workerId.safeParse(text).success) return text;
-    throw new Error(
+    throw new RendtError(
+      "worker_refused",
       `${path} holds no worker id: ${JSON.stringify(text.slice(0, 40))}; remove it to become a new worker`,
     );
   }

@@ -13,7 +13,7 @@ import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import * as z from "zod";
-import { messageOf } from "../contract/errors.ts";
+import { messageOf, RendtError } from "../contract/errors.ts";
 import { taskResult } from "../contract/result.ts";
 import { type StoredLease, storedLease, taskFiles } from "./held.ts";
 
@@ -213,9 +213,11 @@ function readEntries(path: string): JournalEntry[] {
     try {
       return journalEntry.parse(JSON.parse(line));
     } catch (cause) {
-      throw new Error(`the journal ${path} is damaged in line ${at + 1}: move it away; unfinished work is done again`, {
-        cause,
-      });
+      throw new RendtError(
+        "worker_refused",
+        `the journal ${path} is damaged in line ${at + 1}: move it away; unfinished work is done again`,
+        { cause },
+      );
     }
   });
 }

@@ -1,4 +1,16 @@
 import { createServer } from "node:net";
+import { RendtError } from "../contract/errors.ts";
+import { takeLock } from "./folder-lock.ts";
+
+/** Takes the lock that keeps a second worker, or a second launcher, out of this state folder; refused while another has it. */
+export function takeFolder(lock: string, state: string): () => void {
+  const unlock = takeLock(lock);
+  if (unlock) return unlock;
+  throw new RendtError(
+    "worker_refused",
+    `another worker runs in ${state}: stop it, or give this one a folder of its own (--dir DIR)`,
+  );
+}
 
 /**
  * Takes a worker's id for this process, or answers undefined while another on this machine has it: a copy of its state folder, started

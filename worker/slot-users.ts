@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { RendtError } from "../contract/errors.ts";
 import { takeLock } from "./folder-lock.ts";
 import { usersAtWork } from "./leftovers.ts";
 import type { SlotUser } from "./sandbox/port.ts";
@@ -30,8 +31,9 @@ export function takeSlotUsers(count: number): { users: SlotUser[]; release(): vo
   }
   if (users.length < count) {
     release();
-    throw new Error(
-      `can't find ${count} unused uids between ${FIRST_UID} and ${LAST_UID} for the slots of this worker`,
+    throw new RendtError(
+      "worker_refused",
+      `can't find ${count} unused uids between ${FIRST_UID} and ${LAST_UID} for the slots of this worker: use fewer slots`,
     );
   }
   return { users, release };

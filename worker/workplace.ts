@@ -1,14 +1,13 @@
 import { chmodSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf } from "../contract/errors.ts";
+import { messageOf, RendtError } from "../contract/errors.ts";
 import { type BlobCache, createBlobCache } from "./blob-cache.ts";
 import type { WorkerConfig } from "./config.ts";
-import { takeLock } from "./folder-lock.ts";
 import { lockTaskRoot, removeForsaken } from "./forsaken.ts";
 import { newLife, readWorkerId } from "./identity.ts";
 import { type Journal, type OpenLease, openJournal } from "./journal.ts";
 import { killMarked } from "./leftovers.ts";
-import { takeId } from "./only-one.ts";
+import { takeFolder, takeId } from "./only-one.ts";
 import { ATTEMPT_VARIABLE } from "./process.ts";
 import type { Sandbox } from "./sandbox/port.ts";
 import { createSandbox } from "./sandbox/sandbox.ts";
@@ -37,14 +36,12 @@ export async function openWorkplace(config: WorkerConfig): Promise<Workplace> {
   try {
     // Not closed to others: as root, the slots' users walk through it to their tasks; all else in it is 0700.
     mkdirSync(state, { recursive: true, mode: 0o711 });
-    const unlock = takeLock(join(state, "lock"));
-    if (!unlock)
-      throw new Error(`another worker runs in ${state}: stop it, or give this one a state folder of its own`);
-    undo.push(unlock);
+    undo.push(takeFolder(join(state, "lock"), state));
     const workerId = readWorkerId(state);
     const giveId = await takeId(workerId);
     if (!giveId)
-      throw new Error(
+      throw new RendtError(
+        "worker_refused",
         `worker ${workerId} runs on this machine already, and ${state} is a copy of its folder: stop that one, or remove ${join(state, "worker-id")} and ${join(state, "journal")} to become a new worker`,
       );
     undo.push(giveId);
@@ -84,7 +81,8 @@ export async function openWorkplace(config: WorkerConfig): Promise<Workplace> {
 /** Never something less than what the owner said. */
 function checkLevel({ sandbox, notice }: WorkerConfig, missing: string | undefined): void {
   if (missing === undefined) return;
-  if (sandbox === "strict") throw new Error(`the sandbox level strict is not to be had here: ${missing}`);
+  if (sandbox === "strict")
+    throw new RendtError("worker_refused", `the sandbox level strict is not to be had here: ${missing}`);
   notice(`jobs of strangers are not taken, because the sandbox level strict is not to be had here: ${missing}`);
 }
 

@@ -4,8 +4,9 @@ import { RendtError } from "../../contract/errors.ts";
 import { sandboxLevel } from "../../contract/job.ts";
 import { foldersOf, readProfile } from "../../sdk/profile.ts";
 import { closeInherited } from "../../worker/descriptors.ts";
-import { takeLock, untilFree } from "../../worker/folder-lock.ts";
+import { untilFree } from "../../worker/folder-lock.ts";
 import { type RunningWorker, startWorker } from "../../worker/main.ts";
+import { takeFolder } from "../../worker/only-one.ts";
 import { wantsUpdates } from "../../worker/owner-file.ts";
 import { launchWorker, type Told } from "../../worker/update/launcher.ts";
 import { buildsOf } from "../../worker/update/state.ts";
@@ -81,6 +82,7 @@ export async function run(call: Call): Promise<number> {
       ownerFile,
       ...(update && { update: { ...update, install: (build) => tell({ is: "install", ...build }) } }),
       bus: busOf(environment),
+      ...(environment["XAUTHORITY"] && { xAuthority: environment["XAUTHORITY"] }),
       ...(options.sandbox !== undefined && { sandbox: sandboxLevel.parse(options.sandbox) }),
       url,
       token,
@@ -121,11 +123,7 @@ async function launch(
   { pinned, state, ownerFile }: { pinned: string; state: string; ownerFile: string },
 ) {
   const given = process.argv.slice(2);
-  const unlock = takeLock(join(buildsOf(state), "lock"));
-  if (!unlock)
-    throw new Failure("broken_setup", `another worker runs in ${state}`, {
-      hint: "stop it, or give this one a folder of its own: --dir DIR",
-    });
+  const unlock = takeFolder(join(buildsOf(state), "lock"), state);
   const worker = launchWorker({
     program: process.argv[1] ?? "",
     version: RENDT_VERSION,

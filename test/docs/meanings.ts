@@ -50,6 +50,7 @@ export const MEANINGS: Record<ErrorCode, string> = {
   port_taken: "another program listens at this address",
   cannot_listen: "the server can't listen at this address",
   folder_refused: "a server can't start on this folder: the message says why",
+  worker_refused: "a worker can't start in this folder, or on this machine as it was told to: the message says why",
   bad_owner_file: "worker.toml has mistakes, asks for sensors that the machine lacks, or contradicts itself",
   no_worker_here: "no worker of this user runs on this machine, or in the folder that was named",
   plain_http_refused: "tokens would cross a network without encryption",

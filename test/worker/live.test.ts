@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, it } from "vitest";
@@ -98,7 +98,24 @@ it("keeps a second worker out of its folder", async () => {
   const market = await openMarketplace();
   const state = join(market.folder, "one");
   await market.startWorker({ state });
-  await expect(market.startWorker({ state })).rejects.toThrow("another worker runs in");
+  await expect(market.startWorker({ state })).rejects.toMatchObject({
+    code: "worker_refused",
+    message: expect.stringContaining("another worker runs in"),
+  });
+});
+
+it.each([
+  ["worker-id", "me\n", "holds no worker id"],
+  ["journal", "no JSON\n", "is damaged in line 1"],
+])("does not start on a damaged %s, and says what to do", async (name, text, message) => {
+  const market = await openMarketplace();
+  const state = join(market.folder, "state");
+  mkdirSync(state);
+  writeFileSync(join(state, name), text);
+  await expect(market.startWorker({ state })).rejects.toMatchObject({
+    code: "worker_refused",
+    message: expect.stringContaining(message),
+  });
 });
 
 it("tells every mistake of a configuration at once", async () => {

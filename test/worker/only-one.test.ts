@@ -18,7 +18,10 @@ it.runIf(process.platform === "linux")(
     const filter = (path: string) => !lstatSync(path).isSocket() && !path.startsWith(join(state, "lock."));
     cpSync(state, copy, { recursive: true, filter });
 
-    await expect(market.startWorker({ state: copy })).rejects.toThrow(`worker ${id} runs on this machine already`);
+    await expect(market.startWorker({ state: copy })).rejects.toMatchObject({
+      code: "worker_refused",
+      message: expect.stringContaining(`worker ${id} runs on this machine already`),
+    });
     expect(processesWith(marker).length).toBeGreaterThan(0);
     await market.client.cancel({ ids: [job] });
     cancel();

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { chmodSync, lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { RendtError } from "../../contract/errors.ts";
 import type { SlotUser } from "./port.ts";
 
 type Setting = { state: string; workerId: string; notice: (text: string) => void };
@@ -19,7 +20,10 @@ export async function findTaskRoot(setting: Setting, users: readonly SlotUser[])
     }
     problems.push(`${place} can't be used by the users of the slots (${problem})`);
   }
-  throw new Error(`no folder for jobs: ${problems.join("; ")}; start the worker with another state folder`);
+  throw new RendtError(
+    "worker_refused",
+    `no folder for jobs: ${problems.join("; ")}; start the worker with another state folder`,
+  );
 }
 
 async function tryPlace(place: string, users: readonly SlotUser[]): Promise<string | undefined> {

@@ -23,9 +23,10 @@ it("without a strict sandbox a worker says why, advertises none, and runs nothin
 
 it("a worker told to be strict does not start without it", async () => {
   const market = await openMarketplace();
-  await expect(market.startWorker({ ...BROKEN, sandbox: "strict" })).rejects.toThrow(
-    /strict is not to be had here: .*/,
-  );
+  await expect(market.startWorker({ ...BROKEN, sandbox: "strict" })).rejects.toMatchObject({
+    code: "worker_refused",
+    message: expect.stringMatching(/strict is not to be had here: .*/),
+  });
 });
 
 it("a job that demands strict waits for a worker that has it, and explain says so", async () => {
