@@ -24,7 +24,9 @@ const FIRST_LOOK_MS = 5;
 const LIMITED_LOOK_MS = 100;
 const PLAIN_LOOK_MS = 1000;
 /** A full look at the folders even when the file system has lost nothing, as somebody else may have freed as much. */
-const FULL_LOOK_EVERY = 20;
+const FULL_LOOK_MS = 2000;
+/** Such a look takes no more than this part of the time: 200,000 files are seconds of work. */
+const FULL_LOOK_SHARE = 1 / 10;
 
 /** Looks at a running task at intervals: what it uses, and whether that is more than it may. Needs /proc. */
 export function startGuard({ roots, folder, limits, hit }: Post): Guard {
@@ -44,10 +46,12 @@ export function startGuard({ roots, folder, limits, hit }: Post): Guard {
         pause = Math.min(longest, pause * 2);
         timer = setTimeout(look, pause);
       })
-      .catch((error) => {
-        // A guard that can't see must not let pass.
-        if (!closed) hit(`this worker can't watch the task: ${messageOf(error)}`);
-      });
+      .catch(stopUnseen);
+  }
+
+  /** A guard that can't see must not let pass. */
+  function stopUnseen(error: unknown): void {
+    if (!closed) hit(`this worker can't watch the task: ${messageOf(error)}`);
   }
 
   async function lookNow(): Promise<string | undefined> {
@@ -55,10 +59,14 @@ export function startGuard({ roots, folder, limits, hit }: Post): Guard {
     seen.cpuMs = Math.max(seen.cpuMs ?? 0, tree.cpuMs);
     const reason = (await tooMuchMemory(tree, limits)) ?? tooMuchElse(tree, limits);
     seen.maxRssBytes = Math.max(seen.maxRssBytes ?? 0, tree.rssBytes);
-    if (reason !== undefined || !disk) return reason;
-    const found = await disk.look(tree.pids);
-    seen.diskBytes = Math.max(seen.diskBytes ?? 0, disk.most());
-    return found;
+    if (reason === undefined) void disk?.look(tree.pids).then(heed, stopUnseen);
+    return reason;
+  }
+
+  function heed({ most, reason }: DiskLook): void {
+    if (closed) return;
+    seen.diskBytes = most;
+    if (reason !== undefined) hit(reason);
   }
 
   return {
@@ -89,33 +97,48 @@ function tooMuchElse(tree: TreeUse, { cpuMs, processes }: Limits): string | unde
 
 export const sayCpu = (cpuMs: number): string => `killed: processor time ${cpuMs / 1000} s`;
 
-/** The file system's room is asked each time, which is cheap; the folders are looked through when it shrank by enough to matter. */
+/** The most bytes seen, and the limit that was passed, if so. */
+type DiskLook = { most: number; reason?: string };
+
+/**
+ * The file system's room is asked each time, which is cheap; the folders are looked through when it shrank by enough to matter. Nobody
+ * waits for that: while one look is under way there is no other, and memory is looked at meanwhile.
+ */
 function createDiskGuard(folder: TaskFolder, { diskBytes, files }: Limits) {
   const folders = [folder.work, folder.home, folder.tmp];
   let first: DiskUse | undefined;
-  let looks = 0;
   let most = 0;
+  let nextFullAt = 0;
+  let looking: Promise<DiskLook> | undefined;
+
+  async function look(pids: readonly number[]): Promise<DiskLook> {
+    const room = await roomAt(folder.work);
+    first ??= room;
+    const lost = { bytes: first.bytes - room.bytes, files: first.files - room.files };
+    const shrank =
+      lost.bytes > (diskBytes ?? Number.POSITIVE_INFINITY) / 2 || lost.files > (files ?? Number.POSITIVE_INFINITY) / 2;
+    const began = performance.now();
+    if (!shrank && began < nextFullAt) return { most };
+    const use = await diskUse(folders, pids, {
+      ...(diskBytes !== undefined && { bytes: diskBytes }),
+      ...(files !== undefined && { files }),
+    });
+    const ended = performance.now();
+    nextFullAt = ended + Math.max(FULL_LOOK_MS, (ended - began) / FULL_LOOK_SHARE);
+    most = Math.max(most, use.bytes);
+    // What lies where nobody can look still shows as lost room.
+    const bytes = use.blind ? Math.max(use.bytes, lost.bytes) : use.bytes;
+    if (diskBytes !== undefined && bytes > diskBytes) return { most, reason: `killed: disk ${sayBytes(diskBytes)}` };
+    if (files !== undefined && use.files > files) return { most, reason: `killed: ${files} files` };
+    return { most };
+  }
+
   return {
-    most: () => most,
-    async look(pids: readonly number[]): Promise<string | undefined> {
-      const room = await roomAt(folder.work);
-      first ??= room;
-      looks += 1;
-      const lost = { bytes: first.bytes - room.bytes, files: first.files - room.files };
-      const shrank =
-        lost.bytes > (diskBytes ?? Number.POSITIVE_INFINITY) / 2 ||
-        lost.files > (files ?? Number.POSITIVE_INFINITY) / 2;
-      if (!shrank && looks % FULL_LOOK_EVERY !== 1) return undefined;
-      const use = await diskUse(folders, pids, {
-        ...(diskBytes !== undefined && { bytes: diskBytes }),
-        ...(files !== undefined && { files }),
+    look(pids: readonly number[]): Promise<DiskLook> {
+      looking ??= look(pids).finally(() => {
+        looking = undefined;
       });
-      most = Math.max(most, use.bytes);
-      // What lies where nobody can look still shows as lost room.
-      const bytes = use.blind ? Math.max(use.bytes, lost.bytes) : use.bytes;
-      if (diskBytes !== undefined && bytes > diskBytes) return `killed: disk ${sayBytes(diskBytes)}`;
-      if (files !== undefined && use.files > files) return `killed: ${files} files`;
-      return undefined;
+      return looking;
     },
   };
 }

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 
 /** What the processes of a task use now, all together. */
 export type TreeUse = { pids: number[]; rssBytes: number; cpuMs: number };
@@ -30,13 +31,13 @@ export async function lookAtTrees(roots: readonly number[]): Promise<TreeUse> {
 export async function sharedOutRss(pids: readonly number[]): Promise<number | undefined> {
   let sum = 0;
   for (const pid of pids) {
-    const text = readText(`/proc/${pid}/smaps_rollup`);
+    // The kernel walks through all of its pages, which takes a while for gigabytes.
+    const text = await readFile(`/proc/${pid}/smaps_rollup`, "latin1").catch(() => undefined);
     if (text === undefined) continue;
     const line = /^Pss:\s+(\d+) kB$/m.exec(text);
     // Not ours to read: empty.
     if (!line) return undefined;
     sum += Number(line[1]) * 1024;
-    await new Promise((resolve) => setImmediate(resolve));
   }
   return sum;
 }

@@ -17,11 +17,27 @@ const FILES = 3000;
 const each = (count: number, what: string) => `i=0; while [ $i -lt ${count} ]; do ${what}; i=$((i+1)); done`;
 const sh = (script: string) => ({ command: ["sh", "-c", script] });
 
+/** A gone file, large enough to be looked for at each turn, held open 1,000 times by each of 100 processes. */
+const MANY_DESCRIPTORS = `
+import os, time
+held = os.open("gone", os.O_CREAT | os.O_RDWR)
+os.unlink("gone")
+os.posix_fallocate(held, 0, 600 << 20)
+for _ in range(990): os.dup(held)
+for _ in range(100):
+    if os.fork() == 0: time.sleep(60)
+time.sleep(1)
+`;
+
 const WORKS: Record<string, (inputs: string) => Spec> = {
   "brings 3,000 files": (inputs) => ({ command: ["true"], inputs: [{ path: inputs, as: "in" }] }),
   "takes 3,000 files back": () => ({ ...sh(`mkdir out; ${each(FILES, "echo $i > out/$i")}`), outputs: ["out"] }),
   "sends 100 MB": () => ({ ...sh("head -c 100000000 /dev/urandom > large"), outputs: ["large"] }),
   "keeps a log of 50 MB": () => sh("head -c 50000000 /dev/urandom"),
+  "watches 100,000 open descriptors": () => ({
+    command: ["/usr/bin/python3", "-c", MANY_DESCRIPTORS],
+    limits: { diskBytes: 1024 ** 3 },
+  }),
   "removes 1,500 folders in each other": () => sh(each(1500, "mkdir d; cd d")),
   "removes 3,000 files": () => sh(each(FILES, "echo > $i")),
 };
