@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { RendtError } from "../contract/errors.ts";
+import { messageOf, RendtError } from "../contract/errors.ts";
 import { foldersOf } from "../sdk/profile.ts";
 import { askStatus, type WorkerStatus } from "../worker/status.ts";
 import type { Call } from "./command.ts";
@@ -18,11 +18,17 @@ export function noteWorker(environment: Environment, id: string, state: string):
   return () => rmSync(path, { force: true });
 }
 
-/** How the workers of this user on this machine are, or the one in the folder of --dir. */
-export async function askWorkers({ options, environment }: Call): Promise<WorkerStatus[]> {
+/** How the workers of this user on this machine are, or the one in the folder of --dir. One that is silent hides no other. */
+export async function askWorkers({ options, environment, terminal }: Call): Promise<WorkerStatus[]> {
   const states = options.dir === undefined ? notedStates(environment) : [resolve(options.dir)];
-  const found = (await Promise.all(states.map(askStatus))).filter((status) => status !== undefined);
-  if (found.length > 0) return found.sort((a, b) => a.since - b.since);
+  const answers = await Promise.allSettled(states.map(askStatus));
+  const found = answers.flatMap((answer) => (answer.status === "fulfilled" && answer.value ? [answer.value] : []));
+  const failures = answers.flatMap((answer) => (answer.status === "rejected" ? [answer.reason] : []));
+  if (found.length > 0) {
+    for (const failure of failures) terminal.say(`rendt: ${messageOf(failure)}`);
+    return found.sort((a, b) => a.since - b.since);
+  }
+  if (failures.length > 0) throw failures[0];
   const where = options.dir === undefined ? "for this user on this machine" : `in ${states.join()}`;
   throw new RendtError("no_worker_here", `no worker runs ${where}`);
 }

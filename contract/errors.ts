@@ -174,6 +174,11 @@ export const ERRORS = {
     retryable: false,
     hint: "start one: `rendt worker start`; or name its folder: --dir",
   },
+  worker_silent: {
+    status: 503,
+    retryable: true,
+    hint: "it was stopped, or its machine is busy: ask again; if it stays so, `kill -9` it and start it anew, which loses no result",
+  },
   plain_http_refused: {
     status: 400,
     retryable: false,

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import * as z from "zod";
-import { messageOf } from "../contract/errors.ts";
+import { messageOf, RendtError } from "../contract/errors.ts";
 import { asDiskError } from "../files/disk-error.ts";
 
 const ruling = z.looseObject({
@@ -103,9 +103,10 @@ export async function serveStatus(
 /** Asks the worker of this state folder; undefined when none runs there. */
 export function askStatus(state: string): Promise<WorkerStatus | undefined> {
   return new Promise((resolve, reject) => {
+    const silence = `the worker in ${state} has not answered for ${ANSWER_MS / 1000} s`;
     const socket = connect(pathOf(state));
     const parts: Buffer[] = [];
-    socket.setTimeout(ANSWER_MS, () => socket.destroy(new Error(`the worker in ${state} does not answer`)));
+    socket.setTimeout(ANSWER_MS, () => socket.destroy(new RendtError("worker_silent", silence)));
     socket.on("data", (part) => parts.push(part));
     socket.once("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT" || error.code === "ECONNREFUSED" || error.code === "ENOTDIR") resolve(undefined);

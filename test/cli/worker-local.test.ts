@@ -1,4 +1,5 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { WorkerStatus } from "../../worker/status.ts";
@@ -19,6 +20,19 @@ async function workers(): Promise<WorkerStatus[]> {
 }
 
 describe("rendt worker status and why", () => {
+  it("say so when a worker is silent", { timeout: 30_000 }, async () => {
+    // A listener that takes the question and answers nothing, as a stopped worker's does.
+    const state = program.folder("silent");
+    mkdirSync(join(state, "status"), { recursive: true });
+    const listener = createServer().listen(join(state, "status", "socket"));
+    const { code, stderr } = await program.run(["worker", "status", "--dir", state]);
+    listener.close();
+    expect(stderr).toMatch(
+      /^rendt: the worker in .*silent has not answered for 5 s \(worker_silent\)\nhint: it was stopped/,
+    );
+    expect(code).toBe(3);
+  });
+
   it("say clearly that no worker runs", async () => {
     for (const verb of ["status", "why"]) {
       expect(await program.run(["worker", verb])).toMatchObject({

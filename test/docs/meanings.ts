@@ -53,6 +53,7 @@ export const MEANINGS: Record<ErrorCode, string> = {
   worker_refused: "a worker can't start in this folder, or on this machine as it was told to: the message says why",
   bad_owner_file: "worker.toml has mistakes, asks for sensors that the machine lacks, or contradicts itself",
   no_worker_here: "no worker of this user runs on this machine, or in the folder that was named",
+  worker_silent: "a worker that runs on this machine does not answer `worker status` or `worker why`",
   plain_http_refused: "tokens would cross a network without encryption",
   unavailable: "the server or its store can't answer now",
 };
