@@ -1,5 +1,3 @@
-import { existsSync, lstatSync, readlinkSync } from "node:fs";
-import { join } from "node:path";
 import type { TaskFolder } from "./port.ts";
 
 /** Descriptors that bubblewrap and the shell inside it are given: the filter, the shell's script, and what the shell says. */
@@ -9,10 +7,8 @@ export const INNER_FD = { seccomp: 3, script: 4, shell: 5 } as const;
 export const INSIDE: TaskFolder = { root: "/job", work: "/job", home: "/home/job", tmp: "/var/tmp" };
 
 const MEMORY_DISK_BYTES = 64 * 1024 * 1024;
-const READABLE = ["ld.so.cache", "alternatives", "ssl/certs", "ca-certificates", "localtime", "nsswitch.conf"];
-/** How names of other machines are found. */
-const NAMES = ["resolv.conf", "hosts", "services"];
-const SCRIPT = "/.job";
+/** The file that the shell's script is mounted on. */
+export const SCRIPT = "/.job";
 /** How the shell inside begins what it has to say on a job's standard error. */
 export const INNER_SPEAKER = `${SCRIPT}: `;
 
@@ -21,19 +17,19 @@ export const SYSTEM_FOLDERS = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "l
 
 export type View = {
   folder: Omit<TaskFolder, "root">;
-  /** Folder with a passwd and a group that know the user `job` only. */
-  etc: string;
-  /** Folders outside /usr that the owner of the machine lets jobs read. */
-  runtimes: readonly string[];
+  /** What it sees as `/`, with a place for each mount. */
+  root: string;
+  mounts: Mounts;
   seccomp: boolean;
-  /** Shares the network of this machine, names included. */
+  /** Shares the network of this machine. */
   network: boolean;
-  /** Words that make what follows the last to be served. */
-  idle: readonly string[];
 };
 
+/** Of this machine, read-only and under the same name: what may be there, and what must be. */
+export type Mounts = { others: readonly string[]; needed: readonly string[] };
+
 /** The words that make a sandbox; inside, a shell runs the script that it is handed. */
-export function bubblewrapWords({ folder, etc, runtimes, seccomp, network, idle }: View): string[] {
+export function bubblewrapWords({ folder, root, mounts, seccomp, network }: View): string[] {
   return [
     "bwrap",
     ...["--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--unshare-uts"],
@@ -52,24 +48,16 @@ export function bubblewrapWords({ folder, etc, runtimes, seccomp, network, idle 
       "--hostname",
       "job",
     ],
-    ...systemFolders(),
-    ...[...READABLE, ...(network ? NAMES : [])].flatMap((name) => ["--ro-bind-try", `/etc/${name}`, `/etc/${name}`]),
-    ...["passwd", "group"].flatMap((name) => ["--ro-bind", join(etc, name), `/etc/${name}`]),
-    ...runtimes.flatMap((path) => ["--ro-bind", path, path]),
+    ...["--ro-bind", root, "/"],
+    ...mounts.others.flatMap((path) => ["--ro-bind-try", path, path]),
+    ...mounts.needed.flatMap((path) => ["--ro-bind", path, path]),
     ...["--proc", "/proc", "--dev", "/dev"],
     ...["--size", String(MEMORY_DISK_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
     ...["--size", String(MEMORY_DISK_BYTES), "--perms", "1777", "--tmpfs", "/tmp"],
     ...["--bind", folder.work, INSIDE.work, "--bind", folder.home, INSIDE.home, "--bind", folder.tmp, INSIDE.tmp],
-    ...["--chdir", INSIDE.work, "--ro-bind-data", String(INNER_FD.script), SCRIPT, "--remount-ro", "/"],
+    ...["--chdir", INSIDE.work, "--ro-bind-data", String(INNER_FD.script), SCRIPT],
     ...(seccomp ? ["--seccomp", String(INNER_FD.seccomp)] : []),
     // Inside, because the making of the sandbox should not wait for everybody else.
-    ...["--", ...idle, "/bin/sh", SCRIPT],
+    ...["--", "nice", "-n", "19", "/bin/sh", SCRIPT],
   ];
-}
-
-function systemFolders(): string[] {
-  return SYSTEM_FOLDERS.flatMap((path) => {
-    if (!existsSync(path)) return [];
-    return lstatSync(path).isSymbolicLink() ? ["--symlink", readlinkSync(path), path] : ["--ro-bind", path, path];
-  });
 }

@@ -8,11 +8,11 @@ import { takeSlotUsers } from "../slot-users.ts";
 import { INSIDE } from "./bubblewrap.ts";
 import type { Sandbox, Slot, TaskFolder } from "./port.ts";
 import { probeStrict } from "./probe.ts";
+import { createRoot, openUp } from "./root.ts";
 import { findScope } from "./scope.ts";
 import { isFiltered, seccompFilter } from "./seccomp.ts";
 import type { StrictSetting } from "./strict.ts";
 import { findTaskRoot } from "./task-root.ts";
-import { onPath } from "./tools.ts";
 import { findWays, type Ways } from "./ways.ts";
 
 type Setting = {
@@ -46,7 +46,7 @@ export async function createSandbox(setting: Setting): Promise<Sandbox & Missing
     // What holds undelivered outputs stays.
     undo.push(() => rmdir(taskRoot).catch(() => undefined));
     const strict = prepareStrict(setting, taskRoot);
-    undo.push(() => rmSync(strict.etc, { recursive: true, force: true }));
+    undo.push(() => rmSync(strictFolder(taskRoot), { recursive: true, force: true }));
     const found = await findWays({ ...setting, users, strict });
     undo.push(found.close);
     const slots = found.ways.map((ways, number) => createSlot(setting, ways, { number, user: users[number] }));
@@ -88,25 +88,20 @@ function measured(
   };
 }
 
-/** Writes what every strict run reads: who is who inside, and the filter of system calls. */
+const strictFolder = (taskRoot: string): string => join(taskRoot, ".strict");
+
+/** Writes what every strict run reads: the root of what it sees, and the filter of system calls. */
 function prepareStrict({ runtimes, bus = {} }: Setting, taskRoot: string): StrictSetting {
-  const etc = join(taskRoot, ".etc");
-  rmSync(etc, { recursive: true, force: true });
-  mkdirSync(etc, { mode: 0o755 });
-  writeFileSync(join(etc, "passwd"), "job:x:1000:1000:job:/home/job:/bin/sh\n", { mode: 0o644 });
-  writeFileSync(join(etc, "group"), "job:x:1000:\n", { mode: 0o644 });
+  const folder = strictFolder(taskRoot);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
   const machine = arch();
-  const seccomp = isFiltered(machine) ? join(etc, "seccomp.bpf") : undefined;
-  if (seccomp !== undefined && isFiltered(machine)) writeFileSync(seccomp, seccompFilter(machine), { mode: 0o644 });
+  const seccomp = isFiltered(machine) ? join(folder, "seccomp.bpf") : undefined;
+  if (seccomp !== undefined && isFiltered(machine)) writeFileSync(seccomp, seccompFilter(machine));
+  const root = createRoot(join(folder, "root"), runtimes);
+  openUp(folder);
   const scope = process.platform === "linux" ? findScope(bus, process.getuid?.()) : undefined;
-  return {
-    etc,
-    runtimes,
-    seccomp,
-    scope,
-    bus,
-    idle: ["nice", "-n", "19", ...(onPath("ionice") ? ["ionice", "-c", "3"] : [])],
-  };
+  return { root, seccomp, scope, bus };
 }
 
 /** In the first slot: what one user of this machine can, the others can too. */

@@ -11,7 +11,7 @@ import { BEGUN, innerScript } from "./inner-script.ts";
 import type { Run, SlotUser } from "./port.ts";
 import { scopeWords } from "./scope.ts";
 import { readStrict, type StrictSetting, strictWords } from "./strict.ts";
-import { TOOLS } from "./tools.ts";
+import { lastAtDisks, TOOLS } from "./tools.ts";
 
 const MOST_TEXT = 8192;
 const AGAIN_MS = 20;
@@ -82,7 +82,7 @@ type Launch = { run: Run; streams: Streams; user: SlotUser | undefined; slot: nu
 function spawnBubblewrap(setting: StrictSetting, { run, streams, user, slot }: Launch): ChildProcess {
   const { seccomp, scope } = setting;
   const confined = scope === undefined ? [] : scopeWords(scope, run.limits, user);
-  const [file = "", ...rest] = [...confined, ...strictWords(setting, run, slot)];
+  const [file = "", ...rest] = [...confined, ...lastAtDisks(), ...strictWords(setting, run, slot)];
   // Opened afresh, because the offset is shared. Never "ignore" from 3 on: Node leaves it closed, and bubblewrap uses the number for itself.
   const filter = seccomp === undefined ? "pipe" : openSync(seccomp, "r");
   try {

@@ -11,30 +11,33 @@ import { coresOf } from "./cores.ts";
 import { BEGUN, innerScript } from "./inner-script.ts";
 import { sayBytes } from "./limits.ts";
 import type { Run } from "./port.ts";
+import type { Root } from "./root.ts";
 import type { Scope } from "./scope.ts";
 
 /** What all strict runs of a worker have in common. */
 export type StrictSetting = {
-  etc: string;
-  runtimes: readonly string[];
+  root: Root;
   /** File with the filter of system calls; none on architectures that it does not know. */
   seccomp: string | undefined;
   /** Which systemd puts jobs into control groups. */
   scope: Scope | undefined;
   /** Variables by which it is reached, if it is the user's own. */
   bus: Readonly<Record<string, string>>;
-  /** Words that make what follows the last to be served by processor and disk. */
-  idle: readonly string[];
 };
 
 /** Level `strict`: bubblewrap, with a shell as the first process of a PID namespace whose end ends everything in it. */
-export const strictWords = (setting: StrictSetting, run: Run, slot: number): string[] => [
+export const strictWords = (
+  { root, seccomp }: StrictSetting,
+  { network = false, ...run }: Run,
+  slot: number,
+): string[] => [
   ...coresOf(run.limits, slot),
   ...bubblewrapWords({
-    ...setting,
     folder: run.folder,
-    seccomp: setting.seccomp !== undefined,
-    network: run.network === true,
+    root: root.path,
+    mounts: root.mounts(network),
+    seccomp: seccomp !== undefined,
+    network,
   }),
 ];
 
@@ -50,6 +53,7 @@ export function strictInSlot(
       return said;
     };
     const inner = () => below(shell).flatMap((bubblewrap) => childrenOf(bubblewrap));
+    const words = strictWords(setting, run, slot).map(quote).join(" ");
     const script = hereDocument(INNER_FD.script, innerScript(run));
     const filter = setting.seccomp === undefined ? "" : `${INNER_FD.seccomp}<${quote(setting.seccomp)}`;
     return startInSlot(shell, {
@@ -57,7 +61,7 @@ export function strictInSlot(
         runText(number, {
           cwd: "/",
           stdin: streams.input?.path,
-          body: `export PATH; exec ${strictWords(setting, run, slot).map(quote).join(" ")}`,
+          body: `export PATH; exec ${words}`,
           more: `${filter} ${script.redirection} ${INNER_FD.shell}>${again(FD.say)}`,
           lines: script.lines,
         }),

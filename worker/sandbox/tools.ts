@@ -6,3 +6,6 @@ export const TOOLS = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:
 
 /** Whether one of the tools is installed. */
 export const onPath = (name: string): boolean => TOOLS.PATH.split(":").some((folder) => existsSync(join(folder, name)));
+
+/** The words that make what follows the last to be served by disks, where that can be had. */
+export const lastAtDisks = (): string[] => (onPath("ionice") ? ["ionice", "-c", "3"] : []);

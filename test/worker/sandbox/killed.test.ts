@@ -52,7 +52,7 @@ describe.skipIf(strictMissing !== undefined)("of a worker that is killed while i
         execArgv: ["--import", new URL("../../../scripts/ts.mjs", import.meta.url).pathname],
       });
       onTestFinished(() => void worker.kill("SIGKILL"));
-      await until(() => existsSync(join(state, "tasks", ".etc", "seccomp.bpf")));
+      await until(() => existsSync(join(state, "tasks", ".strict", "seccomp.bpf")));
       await new Promise((resolve) => setTimeout(resolve, ms));
       worker.kill("SIGKILL");
       const id = readFileSync(join(state, "worker-id"), "utf8").trim();

@@ -164,14 +164,14 @@ describe("a task in a slot", () => {
     expect(stdout.length).toBe(MIB);
   });
 
-  it("is without rights to be gained, the first to go when memory runs out, and in sight of itself only", async () => {
+  it("is without rights to be gained, the first to go when memory runs out, the last at disks, and in sight of itself only", async () => {
     const { run } = await openSlot();
     const { stdout } = await run(
-      sh(`cat /proc/self/oom_score_adj; grep -E 'NoNewPrivs|CapEff' /proc/self/status; ls -d /proc/[0-9]* | wc -l
+      sh(`cat /proc/self/oom_score_adj; ionice; grep -E 'NoNewPrivs|CapEff' /proc/self/status; ls -d /proc/[0-9]* | wc -l
       ls -l /proc/self/fd | grep -o 'slots/.*'`),
     );
     // The slot's shell, this one, ls and, unless it is not there yet, wc; and of the slot's pipes the one that this ls has its errors for.
-    expect(stdout).toMatch(/^1000\nCapEff:\s+0+\nNoNewPrivs:\s+1\n[34]\nslots\/0-stderr \(deleted\)\n$/);
+    expect(stdout).toMatch(/^1000\nidle\nCapEff:\s+0+\nNoNewPrivs:\s+1\n[34]\nslots\/0-stderr \(deleted\)\n$/);
   });
 
   it("is measured", async () => {
