@@ -12,8 +12,8 @@ export async function oldestWaitingMs(world: World): Promise<number> {
   let oldest = 0;
   for (const queue of await store.listQueues()) {
     for (const name of await store.listClasses(queue)) {
-      const { items } = await store.findClaimable({ queue, classes: [name] }, { limit: 1 });
-      for (const key of items) oldest = Math.max(oldest, clock() - ((await waitsSince(world, key)) ?? clock()));
+      const next = await store.findNext({ queue, class: name });
+      if (next) oldest = Math.max(oldest, clock() - ((await waitsSince(world, next)) ?? clock()));
     }
   }
   return oldest;

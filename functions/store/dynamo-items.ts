@@ -65,7 +65,14 @@ const packable = z.union([text, bytes.transform((zipped) => gunzipSync(zipped).t
 /** Items are parsed by schema when read; other attributes of an item are left alone. */
 export const parts = {
   key: z.object({ pk: text, sk: text }),
-  record: z.object({ pk: text, version: number, body: packable, [TTL_ATTRIBUTE]: number.optional() }),
+  record: z.object({
+    pk: text,
+    version: number,
+    body: packable,
+    [TTL_ATTRIBUTE]: number.optional(),
+    qpk: text.optional(),
+    qsk: text.optional(),
+  }),
   document: z.object({ pk: text, sk: text, text: packable }),
   chunk: z.object({ sk: text.transform(Number), data: bytes }),
   entry: z.object({ sk: text, seen: number }),

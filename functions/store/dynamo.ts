@@ -1,5 +1,4 @@
 import { type DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
-import { PINS } from "../domain/demand.ts";
 import type { Kind, RecordOf } from "../domain/records.ts";
 import { nameDocument } from "./document.ts";
 import { createAccounts } from "./dynamo-account.ts";
@@ -7,7 +6,6 @@ import { createChunks } from "./dynamo-chunks.ts";
 import { commitWrites } from "./dynamo-commit.ts";
 import { createDirectory } from "./dynamo-directory.ts";
 import {
-  classesOf,
   documentItem,
   documentsOf,
   duePartitions,
@@ -15,20 +13,20 @@ import {
   key,
   ownerPartition,
   parts,
-  QUEUES,
-  queuePartition,
   recordKey,
 } from "./dynamo-items.ts";
+import { createQueues } from "./dynamo-queue.ts";
 import { getItems, readIndex, removeAll } from "./dynamo-read.ts";
 import { persist } from "./dynamo-send.ts";
-import { INDEX_BY_DUE, INDEX_BY_OWNER, INDEX_BY_QUEUE, readSortKey, sortable } from "./keys.ts";
+import { INDEX_BY_DUE, INDEX_BY_OWNER, readSortKey, sortable } from "./keys.ts";
 import { readCursor, toPage } from "./page.ts";
-import { familyOf, mergeClasses, readDuePlace, readQueuePlace } from "./places.ts";
+import { readDuePlace } from "./places.ts";
 import type { Store } from "./port.ts";
 import { planWrites, readRecord } from "./record.ts";
 
 /** A random one of so many candidates keeps claimers apart: 0.06 failed claims each at 50 claims/s (docs/cost.md). */
 const CLAIM_WINDOW = 25;
+const ACCOUNT_NOTED_FOR_MS = 15 * 60_000;
 
 /**
  * The store of the cloud: one on-demand table with three sparse indexes that hold keys only (keys.ts names them). The client's own
@@ -37,13 +35,15 @@ const CLAIM_WINDOW = 25;
 export function createDynamoStore(setup: { client: DynamoDBClient; table: string; clock?: () => number }): Store {
   const { client, table, clock = Date.now } = setup;
   const reach = { client, table };
-  const directory = createDirectory(reach, clock);
+  const accounts = createDirectory(reach, { clock, notedForMs: ACCOUNT_NOTED_FOR_MS });
+  const { saw, noting, ...queues } = createQueues(reach, clock);
 
   async function get<K extends Kind>(kind: K, ids: readonly string[]): Promise<(RecordOf<K> | undefined)[]> {
     const keyOf = (id: string) => recordKey(kind, id);
     const items = (await getItems(reach, ids.map(keyOf))).map((item) => parts.record.parse(item));
     // DynamoDB takes its time, days even, to drop what has vanished.
     const there = items.filter(({ ttl }) => ttl === undefined || ttl * 1000 > clock());
+    for (const item of there) saw(item);
     const bodies = new Map(there.map(({ pk, body }) => [pk, body]));
     return ids.map((id) => {
       const body = bodies.get(keyOf(id).pk.S);
@@ -51,31 +51,19 @@ export function createDynamoStore(setup: { client: DynamoDBClient; table: string
     });
   }
 
-  const listClasses = (queue: string): Promise<string[]> =>
-    directory.list(classesOf(queue), async (name) => {
-      // Whose pins there are it does not say.
-      if (name === PINS) return true;
-      const partitions = [queuePartition({ queue, class: name })];
-      return (await readIndex(reach, { index: INDEX_BY_QUEUE, partitions, limit: 1 })).length > 0;
-    });
-
   return {
     claimWindow: CLAIM_WINDOW,
     get,
 
     async commit(changes) {
       const plan = planWrites(changes);
-      const notes = plan.writes.flatMap(({ kind, expect, put }) => {
-        const { queue, owner } = put?.places ?? {};
-        return [
-          ...(queue
-            ? [directory.note(QUEUES, queue.queue), directory.note(classesOf(queue.queue), familyOf(queue.class))]
-            : []),
-          ...(owner && expect === "absent" ? [directory.note(holdersOf(kind), owner.account)] : []),
-        ];
+      const holders = plan.writes.flatMap(({ kind, expect, put }) =>
+        put?.places.owner && expect === "absent" ? [accounts.note(holdersOf(kind), put.places.owner.account)] : [],
+      );
+      return noting(plan.writes, async () => {
+        await Promise.all(holders);
+        return commitWrites(reach, plan);
       });
-      await Promise.all(notes);
-      return commitWrites(reach, plan);
     },
 
     async putDocument(job, text) {
@@ -93,10 +81,10 @@ export function createDynamoStore(setup: { client: DynamoDBClient; table: string
     removeDocuments: (job) => removeAll(reach, documentsOf(job)),
 
     async list<K extends Kind>(kind: K, account: string | undefined, page: { limit: number; cursor?: string }) {
-      const accounts = account === undefined ? await directory.list(holdersOf(kind)) : [account];
+      const listed = account === undefined ? await accounts.list(holdersOf(kind)) : [{ entry: account }];
       const sorts = await readIndex(reach, {
         index: INDEX_BY_OWNER,
-        partitions: accounts.map((one) => ownerPartition(kind, one)),
+        partitions: listed.map(({ entry }) => ownerPartition(kind, entry)),
         below: readCursor(page.cursor),
         backwards: true,
         limit: page.limit + 1,
@@ -107,23 +95,6 @@ export function createDynamoStore(setup: { client: DynamoDBClient; table: string
       return { items: records, ...next };
     },
 
-    async findClaimable({ queue, classes }, { limit, cursor }) {
-      const above = readCursor(cursor);
-      const noted = (name: string) => ({ directory: classesOf(queue), entry: familyOf(name) });
-      const began = clock();
-      const awake = classes.filter((name) => !directory.isQuiet(noted(name), name));
-      const found = await Promise.all(
-        awake.map(async (name) => {
-          const partitions = [queuePartition({ queue, class: name })];
-          const sorts = await readIndex(reach, { index: INDEX_BY_QUEUE, partitions, above, limit: limit + 1 });
-          if (sorts.length === 0 && above === undefined) directory.sawEmpty(noted(name), name, began);
-          return sorts.map((sort) => ({ sort, class: name }));
-        }),
-      );
-      return toPage(mergeClasses(found), limit, ({ sort }) => sort, readQueuePlace);
-    },
-    listQueues: () => directory.list(QUEUES, async (queue) => (await listClasses(queue)).length > 0),
-    listClasses,
     async findDue(now, { limit, cursor }) {
       const sorts = await readIndex(reach, {
         index: INDEX_BY_DUE,
@@ -135,6 +106,7 @@ export function createDynamoStore(setup: { client: DynamoDBClient; table: string
       return toPage(sorts, limit, itself, readDuePlace);
     },
 
+    ...queues,
     ...createAccounts(reach),
     ...createChunks(reach),
 

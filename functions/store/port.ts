@@ -67,6 +67,11 @@ export type Store = {
     place: { queue: string; classes: readonly string[] },
     page: { limit: number; cursor?: string },
   ): Promise<Page<Claimable>>;
+  /**
+   * The soonest claimable slice of a class. Unlike claims it does not rely for long on what was seen before, and what it finds they find from then
+   * on: asked each minute, it keeps anything from being overlooked.
+   */
+  findNext(place: { queue: string; class: string }): Promise<Claimable | undefined>;
   /** Queues that have waiting work; may name some that have none any more. */
   listQueues(): Promise<string[]>;
   /**

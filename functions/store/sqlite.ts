@@ -95,6 +95,11 @@ export function createSqliteStore({ file }: { file: string }): Store {
         );
         return toPage(mergeClasses(found), limit, sortOf, readQueuePlace);
       }),
+    findNext: ({ queue, class: name }) =>
+      read(() => {
+        const [next] = rows.claimable.all([queue, name, "", 1]);
+        return next && readQueuePlace({ sort: next.sort, class: name });
+      }),
     listQueues: () =>
       read(() => {
         const queues: string[] = [];

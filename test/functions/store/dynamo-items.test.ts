@@ -6,7 +6,9 @@ import type { Store } from "../../../functions/store/port.ts";
 import { type Dynamo, startDynamo } from "./dynamo-server.ts";
 import { aJob, aLiveJob, aSlice, aToken, newJob, newSlice, nextJob, nextSlice } from "./records.ts";
 
-const HOUR_MS = 3_600_000;
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
 
 let dynamo: Dynamo;
 let table: string;
@@ -135,13 +137,32 @@ describe("the items of the table", () => {
 });
 
 describe("what a call costs in requests", () => {
-  it("a commit is one, once its queue, class and owner are noted for the hour", async () => {
+  it("a commit is one, once its queue and owner are noted for 15 minutes, and its class for ten seconds", async () => {
     await store.commit([newJob(aLiveJob("j1"))]);
     const again = (id: string) => during(() => store.commit([newJob(aLiveJob(id))]));
     expect(await again("j2")).toEqual(["PutItem"]);
-    now += HOUR_MS + 1;
-    expect(await again("j3")).toEqual(["PutItem", "PutItem", "PutItem", "PutItem"]);
+    now += 11 * SECOND_MS;
+    expect(await again("j3")).toEqual(["PutItem", "PutItem"]);
     expect(await again("j4")).toEqual(["PutItem"]);
+    now += HOUR_MS;
+    expect(await again("j5")).toEqual(["PutItem", "PutItem", "PutItem", "PutItem"]);
+  });
+
+  it("ten commits at once share their notes", async () => {
+    const ids = Array.from({ length: 10 }, (_, at) => `j${at}`);
+    const all = () => Promise.all(ids.map((id) => store.commit([newJob(aLiveJob(id))])));
+    expect(await during(all)).toHaveLength(10 + 3);
+  });
+
+  it("a record that is written back to its place in the queue needs no note", async () => {
+    const slice = aSlice("j1");
+    await store.commit([newSlice(slice)]);
+    now += MINUTE_MS;
+    await store.get("slice", ["j1.0"]);
+    expect(await during(() => store.commit([nextSlice(slice)]))).toEqual(["PutItem"]);
+    await store.get("slice", ["j1.0"]);
+    const moved = nextSlice({ ...slice, version: 2 }, { class: "other" });
+    expect(await during(() => store.commit([moved]))).toEqual(["PutItem", "PutItem"]);
   });
 
   it("a booking is one, for an account that is idle and for one that is ahead", async () => {
@@ -201,31 +222,88 @@ describe("the directory of classes", () => {
 });
 
 describe("an empty class", () => {
-  const MINUTE_MS = 60_000;
   const look = async (classes: string[]) => {
     await store.listClasses("q");
     return (await store.findClaimable({ queue: "q", classes }, { limit: 5 })).items.map(({ job }) => job);
   };
+  const end = (job: ReturnType<typeof aLiveJob>) =>
+    store.commit([nextJob(job, { only: { status: "finished", succeeded: 1, failed: 0 } })]);
+  const elsewhere = async (work: (other: Store) => Promise<unknown>) => {
+    const other = createDynamoStore({ client: dynamo.connect(), table, clock: () => now });
+    await work(other);
+    await other.close();
+  };
 
-  it("is looked at once when its note has run out, and again when something was noted since", async () => {
+  it("is looked at for 20 seconds after a note, and then not until it is noted again", async () => {
     const job = aLiveJob("j1");
     await store.commit([newJob(job)]);
-    await store.commit([nextJob(job, { only: { status: "finished", succeeded: 1, failed: 0 } })]);
-    expect(await during(() => look(["c"]))).toEqual(["Query", "Query"]);
-    now += 17 * MINUTE_MS;
-    expect(await during(() => look(["c"]))).toEqual(["Query", "Query"]);
+    await end(job);
+    for (const seconds of [0, 1, 10, 10]) {
+      now += seconds * SECOND_MS;
+      expect(await during(() => look(["c"]))).toEqual(["Query", "Query"]);
+    }
     expect(await during(() => look(["c"]))).toEqual(["Query"]);
-    const other = createDynamoStore({ client: dynamo.connect(), table, clock: () => now });
-    await other.commit([newJob(aLiveJob("j2"))]);
-    await other.close();
+    now += 24 * MINUTE_MS;
+    expect(await during(() => look(["c"]))).toEqual(["Query"]);
+    await elsewhere((other) => other.commit([newJob(aLiveJob("j2"))]));
     expect(await look(["c"])).toEqual(["j2"]);
   });
 
-  it("of one worker is quiet for itself alone", async () => {
+  it("is looked at by many claims of one process twice a second", async () => {
+    const job = aLiveJob("j1");
+    await store.commit([newJob(job)]);
+    await end(job);
+    await look(["c"]);
+    now += SECOND_MS;
+    const claims = async () => {
+      for (let claim = 0; claim < 20; claim += 1) await look(["c"]);
+    };
+    expect(await during(claims)).toHaveLength(20 + 1);
+    now += SECOND_MS / 2;
+    expect(await during(claims)).toHaveLength(20 + 1);
+  });
+
+  it("into which this process itself puts a job is looked at, noted again or not", async () => {
+    const job = aLiveJob("j1");
+    await store.commit([newJob(job)]);
+    await end(job);
+    await look(["c"]);
+    now += SECOND_MS;
+    expect(await look(["c"])).toEqual([]);
+    expect(await during(() => store.commit([newJob(aLiveJob("j2"))]))).toEqual(["PutItem"]);
+    expect(await look(["c"])).toEqual(["j2"]);
+  });
+
+  it("of one worker is quiet for itself alone, and for five minutes", async () => {
     await store.commit([newJob(aLiveJob("j1", { class: "@w1" }))]);
-    now += 17 * MINUTE_MS;
+    expect(await look(["@w2"])).toEqual([]);
+    now += 21 * SECOND_MS;
     expect(await look(["@w2"])).toEqual([]);
     expect(await during(() => look(["@w2"]))).toEqual(["Query"]);
     expect(await look(["@w1"])).toEqual(["j1"]);
+    now += 5 * MINUTE_MS;
+    expect(await during(() => look(["@w2"]))).toEqual(["Query", "Query"]);
+  });
+
+  it("is looked at by whoever asks for the next of it, every five minutes, and what waits is noted as often", async () => {
+    const next = async () => {
+      await store.listClasses("q");
+      return store.findNext({ queue: "q", class: "c" });
+    };
+    const job = aLiveJob("j1");
+    await elsewhere((other) => other.commit([newJob(job)]));
+    expect(await during(next)).toEqual(["Query", "Query", "PutItem"]);
+    expect(await next()).toEqual({ job: "j1", class: "c", order: 0 });
+    now += MINUTE_MS;
+    expect(await during(next)).toEqual(["Query", "Query"]);
+    now += 5 * MINUTE_MS;
+    expect(await during(next)).toEqual(["Query", "Query", "PutItem"]);
+    await elsewhere((other) => other.commit([nextJob(job, { only: { status: "finished", succeeded: 1, failed: 0 } })]));
+    await next();
+    now += MINUTE_MS;
+    expect(await next()).toBeUndefined();
+    expect(await during(next)).toEqual(["Query"]);
+    now += 5 * MINUTE_MS;
+    expect(await during(next)).toEqual(["Query", "Query"]);
   });
 });
