@@ -10,34 +10,48 @@ export type Automaton = {
   begins(byte: number, next: number | undefined): boolean;
 };
 
-/** Edges stand in one hash table of numbers: a table per state would cost a KiB for each byte of each pattern. */
+/**
+ * The patterns of 16 KiB of secrets have some 300,000 states: so most edges take no room (they lead to the state with the next number), and
+ * what a state falls back on is found when somebody gets there, which few ever do.
+ */
 export function createAutomaton(patterns: readonly Uint8Array[]): Automaton {
   const most = patterns.reduce((sum, { length }) => sum + length, 1);
-  const bits = Math.max(4, Math.ceil(Math.log2(most * 2)));
-  const keys = new Int32Array(2 ** bits);
-  const values = new Int32Array(2 ** bits);
   const parents = new Int32Array(most);
   const bytes = new Uint8Array(most);
   const depths = new Int32Array(most);
   const matches = new Int32Array(most);
-  const fails = new Int32Array(most);
+  /** One more than the state fallen back on; 0 while that is not known. */
+  const falls = new Int32Array(most);
+  const forks = createForks(patterns.length);
   let states = 1;
 
-  /** Where the edge stands, or would. A key is never 0, which marks a free place. */
-  function placeOf(key: number): number {
-    let place = Math.imul(key, 0x9e3779b1) >>> (32 - bits);
-    while (keys[place] !== 0 && keys[place] !== key) place = (place + 1) & (keys.length - 1);
-    return place;
+  /** 0 when there is no such edge: none leads back to the first state. */
+  function edge(state: number, byte: number): number {
+    const next = state + 1;
+    return next < states && parents[next] === state && bytes[next] === byte ? next : forks.find(state, byte);
   }
 
-  /** 0 when there is no such edge: none leads back to the first state. */
-  const edge = (state: number, byte: number): number => values[placeOf(state * 256 + byte + 1)] ?? 0;
-
   function step(state: number, byte: number): number {
-    for (let at = state; ; at = fails[at] ?? 0) {
+    for (let at = state; ; at = fallOf(at)) {
       const next = edge(at, byte);
       if (next !== 0 || at === 0) return next;
     }
+  }
+
+  function fallOf(state: number): number {
+    const known = falls[state] ?? 0;
+    if (known !== 0) return known - 1;
+    const parent = parents[state] ?? 0;
+    const fall = parent === 0 ? 0 : step(fallOf(parent), bytes[state] ?? 0);
+    falls[state] = fall + 1;
+    matches[state] = Math.max(matches[state] ?? 0, matchOf(fall));
+    return fall;
+  }
+
+  function matchOf(state: number): number {
+    if (state === 0) return 0;
+    fallOf(state);
+    return matches[state] ?? 0;
   }
 
   function add(pattern: Uint8Array): void {
@@ -46,13 +60,10 @@ export function createAutomaton(patterns: readonly Uint8Array[]): Automaton {
       let next = edge(state, byte);
       if (next === 0) {
         next = states++;
-        const key = state * 256 + byte + 1;
-        const place = placeOf(key);
-        keys[place] = key;
-        values[place] = next;
         parents[next] = state;
         bytes[next] = byte;
         depths[next] = (depths[state] ?? 0) + 1;
+        if (next !== state + 1) forks.add(state, byte, next);
       }
       state = next;
     }
@@ -60,16 +71,6 @@ export function createAutomaton(patterns: readonly Uint8Array[]): Automaton {
   }
 
   for (const pattern of patterns) add(pattern);
-  // A state falls back on a shorter one, which has to be finished before it.
-  const byDepth = Int32Array.from({ length: states - 1 }, (_, at) => at + 1).sort(
-    (a, b) => (depths[a] ?? 0) - (depths[b] ?? 0),
-  );
-  for (const state of byDepth) {
-    const parent = parents[state] ?? 0;
-    const fail = parent === 0 ? 0 : step(fails[parent] ?? 0, bytes[state] ?? 0);
-    fails[state] = fail;
-    matches[state] = Math.max(matches[state] ?? 0, matches[fail] ?? 0);
-  }
   const first = new Uint8Array(256);
   const pairs = new Uint8Array(256 * 256);
   for (const [byte = 0, next] of patterns) {
@@ -81,7 +82,31 @@ export function createAutomaton(patterns: readonly Uint8Array[]): Automaton {
   return {
     step,
     depthOf: (state) => depths[state] ?? 0,
-    matchOf: (state) => matches[state] ?? 0,
+    matchOf,
     begins: (byte, next) => (next === undefined ? first[byte] : pairs[byte * 256 + next]) === 1,
+  };
+}
+
+/** Edges that lead elsewhere than to the next state, in a hash table of numbers: at most one for each pattern. */
+function createForks(most: number) {
+  const bits = Math.max(4, Math.ceil(Math.log2((most + 1) * 2)));
+  const keys = new Int32Array(2 ** bits);
+  const states = new Int32Array(2 ** bits);
+
+  /** Where the edge stands, or would. A key is never 0, which marks a free place. */
+  function placeOf(key: number): number {
+    let place = Math.imul(key, 0x9e3779b1) >>> (32 - bits);
+    while (keys[place] !== 0 && keys[place] !== key) place = (place + 1) & (keys.length - 1);
+    return place;
+  }
+  const keyOf = (state: number, byte: number): number => state * 256 + byte + 1;
+
+  return {
+    find: (state: number, byte: number): number => states[placeOf(keyOf(state, byte))] ?? 0,
+    add(state: number, byte: number, next: number): void {
+      const place = placeOf(keyOf(state, byte));
+      keys[place] = keyOf(state, byte);
+      states[place] = next;
+    },
   };
 }

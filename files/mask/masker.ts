@@ -31,12 +31,15 @@ export type MaskStream = {
   readonly waiting: number;
 };
 
-/** Undefined when there is nothing to hide. */
-export function createMasker(secrets: Readonly<Record<string, string>> | undefined): Masker | undefined {
-  const { text, base64 } = patternsOf(Object.values(secrets ?? {}));
-  if (text.length === 0) return undefined;
-  const automata = { text: createAutomaton(text), base64: createAutomaton(base64) };
-  const stream = () => createMaskStream(automata);
+/** Undefined when there is nothing to hide. What it looks for is laid out when first asked: most leases that come at once wait for a slot. */
+export function createMasker(secrets: Readonly<Record<string, string>> = {}): Masker | undefined {
+  const values = Object.values(secrets);
+  if (values.length === 0) return undefined;
+  let automata: Automata | undefined;
+  const stream = () => {
+    automata ??= automataOf(values);
+    return createMaskStream(automata);
+  };
   return {
     stream,
     text(whole) {
@@ -46,6 +49,13 @@ export function createMasker(secrets: Readonly<Record<string, string>> | undefin
   };
 }
 
+type Automata = { text: Automaton; base64: Automaton };
+
+function automataOf(values: readonly string[]): Automata {
+  const { text, base64 } = patternsOf(values);
+  return { text: createAutomaton(text), base64: createAutomaton(base64) };
+}
+
 /** Names without values, for those who know the values. */
 export const hidden = (secrets: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.keys(secrets).map((name) => [name, MASK]));
@@ -53,7 +63,7 @@ export const hidden = (secrets: Readonly<Record<string, string>>): Record<string
 /** A masked stretch, in bytes of what is looked at; `to` is not included. */
 type Mark = { from: number; to: number };
 
-function createMaskStream({ text, base64 }: { text: Automaton; base64: Automaton }): MaskStream {
+function createMaskStream({ text, base64 }: Automata): MaskStream {
   const finders = [createTextFinder(text), createBase64Finder(base64)];
   let kept: Buffer = NOTHING;
   /** How much of a secret the last bytes may be, those included that were let go already. */
