@@ -115,7 +115,7 @@ export const sandboxLevel = z.enum(["none", "strict"]);
 
 /** Credits per CPU-hour: a number by which jobs and machines find each other. What a credit is worth they agree elsewhere; none is ever moved. */
 export const price = z
-  .number("a number")
+  .number(`a number from 0 to ${MAX_PRICE}`)
   .min(0)
   .max(MAX_PRICE)
   .refine((value) => Number(value.toFixed(6)) === value, "at most 6 decimals");

@@ -1,45 +1,56 @@
 import { existsSync, readFileSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import * as z from "zod";
 import { accountId } from "../contract/account.ts";
 import { RendtError } from "../contract/errors.ts";
 import { sandboxLevel } from "../contract/job.ts";
-import { MAX_MACHINE_TAGS } from "../contract/limits.ts";
+import { MAX_MACHINE_TAGS, MIN_OPEN_FILES, MIN_PROCESSES } from "../contract/limits.ts";
 import { machineTag } from "../contract/tags.ts";
+import { asDiskError } from "../files/disk-error.ts";
 import type { WorkerOptions } from "./config.ts";
+import { allowed, tellAll, tellMistakes } from "./owner-mistakes.ts";
 import { disagreements, missingSensors } from "./owner-rules/doubts.ts";
 import type { Sources } from "./owner-rules/sources.ts";
 import { type RuleTerms, rulesTable } from "./owner-rules/terms.ts";
-import { count, rate, size, time } from "./owner-units.ts";
+import { count, rate, size, sizeOrNone, time } from "./owner-units.ts";
+
+const limitsTable = z.strictObject({
+  cpus: count(1).optional(),
+  memory: size.optional(),
+  disk: size.optional(),
+  gpus: count(0).optional(),
+  processes: count(MIN_PROCESSES).optional(),
+  "open-files": count(MIN_OPEN_FILES).optional(),
+  "file-size": size.optional(),
+  "cpu-time": time.refine((ms) => ms > 0, "longer than 0s").optional(),
+  output: size.optional(),
+  files: count(1).optional(),
+});
 
 /** What the owner of a machine may write into worker.toml, in the words and units of the command line. */
 const ownerFile = z.strictObject({
   sandbox: sandboxLevel.optional(),
-  slots: count.min(1).max(1024).optional(),
-  runtimes: z.array(z.string()).optional(),
+  slots: count(1, 1024).optional(),
+  runtimes: z
+    .array(z.string().refine((path) => isAbsolute(path) && path !== "/", "the full path of a folder"))
+    .optional(),
   tags: z.array(machineTag).max(MAX_MACHINE_TAGS).optional(),
   network: z.array(accountId).max(256).optional(),
   "upload-rate": rate.optional(),
   "download-rate": rate.optional(),
-  "cache-size": size.optional(),
+  "cache-size": sizeOrNone.optional(),
   update: z.boolean().optional(),
   announce: z.boolean().optional(),
-  limits: z
-    .strictObject({
-      cpus: count.optional(),
-      memory: size.optional(),
-      disk: size.optional(),
-      gpus: z.int("a whole number").min(0).optional(),
-      processes: count.optional(),
-      "open-files": count.optional(),
-      "file-size": size.optional(),
-      "cpu-time": time.optional(),
-      output: size.optional(),
-      files: count.optional(),
-    })
-    .optional(),
+  limits: limitsTable.optional(),
   rules: rulesTable.optional(),
 });
+
+const TABLES = {
+  "": Object.keys(ownerFile.shape),
+  limits: Object.keys(limitsTable.shape),
+  rules: Object.keys(rulesTable.shape),
+};
 
 export type OwnerFile = {
   /** What holds from a start on. */
@@ -66,14 +77,13 @@ export type OwnerFile = {
  */
 export async function readOwnerFile(path: string, sources: Sources, given?: number): Promise<OwnerFile> {
   const raw = existsSync(path) ? parseToml(path) : {};
-  const parsed = ownerFile.safeParse(raw);
+  const parsed = ownerFile.safeParse(raw, { error: allowed });
   const mistakes = [
-    ...(parsed.error?.issues ?? []).map(({ path: at, message }) => [at.join("."), message].filter(Boolean).join(": ")),
+    ...tellMistakes(raw, parsed.error?.issues ?? [], TABLES),
     ...disagreements(raw, given),
     ...(await missingSensors(raw, sources)),
   ];
-  if (!parsed.success || mistakes.length > 0)
-    throw new RendtError("bad_owner_file", `${path} is wrong: ${mistakes.join("; ")}`);
+  if (!parsed.success || mistakes.length > 0) throw new RendtError("bad_owner_file", tellAll(path, mistakes));
   const { sandbox, slots, runtimes, tags, network, announce, limits = {}, rules = {} } = parsed.data;
   return {
     options: {
@@ -117,7 +127,7 @@ function parseToml(path: string): unknown {
   try {
     return parse(readFileSync(path, "utf8"));
   } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
+    if (!(error instanceof TomlError)) throw asDiskError(error, "read", path);
     const [reason = ""] = error.message.replace(/^Invalid TOML document: /, "").split("\n");
     throw new RendtError("bad_owner_file", `${path}, line ${error.line}, column ${error.column}: ${reason}`, {
       cause: error,

@@ -23,7 +23,7 @@ function tell(worker: WorkerStatus, terminal: Terminal): void {
     ["Slots", `${tasks.length} of ${slots} in use`],
     ["Today", `${formatSize(trafficTodayBytes)} sent and received`],
     ...(delivering > 0 ? [["On the way", `results of ${delivering} leases`]] : []),
-    ...(problem === undefined ? [] : [["Problem", harmless(problem)]]),
+    ...(problem?.split("\n") ?? []).map((line, at) => [at === 0 ? "Problem" : "", harmless(line)]),
   ];
   for (const line of formatTable(facts)) terminal.line(line);
   const rows = tasks.map((task) => [

@@ -26,7 +26,8 @@ function tell(worker: WorkerStatus, terminal: Terminal): void {
     .sort((a, b) => Number(b.holds) - Number(a.holds))
     .map(({ holds, code, text, until }) => [holds ? "holds" : "fits", code, harmless(text) + sayUntil(until, now)]);
   for (const line of formatTable(rows)) terminal.line(`  ${line}`);
-  if (problem !== undefined) terminal.line(`  ${harmless(problem)}; the rules from before are in force`);
+  const lines = problem === undefined ? [] : `the rules from before are in force: ${problem}`.split("\n");
+  for (const line of lines) terminal.line(`  ${harmless(line)}`);
 }
 
 function conclude({ ending, drained, allowed, slots, rules }: WorkerStatus): string {

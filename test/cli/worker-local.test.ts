@@ -71,7 +71,7 @@ describe("rendt worker status and why", () => {
     writeFileSync(file, "[rules]\nuser-idle = 5\n");
     await until(async () => (await workers())[0]?.problem !== undefined);
     expect((await program.run(["worker", "why"])).stdout).toMatch(
-      /rules\.user-idle: .*; the rules from before are in force/,
+      /the rules from before are in force: .*rules\.user-idle = 5: a time such as 90s/,
     );
 
     rmSync(file);

@@ -77,14 +77,13 @@ it("tells all mistakes together", async () => {
     'sandbox = "iron"\ncolour = 1\nupload-rate = "fast"\ndownload-rate = "1K"\n[limits]\nmemory = "lots"\ncpu-time = 5\ncpus = 0.5\n',
   );
   for (const word of [
-    "sandbox: ",
-    "colour",
-    "upload-rate: a size such as",
-    "download-rate: at least 8K",
-    "limits.memory: ",
-    "500M or 2G",
-    "limits.cpu-time: ",
-    "limits.cpus: ",
+    'sandbox = "iron": use "none" or "strict"',
+    "colour: there is no such setting; at the top there may be sandbox, slots,",
+    'upload-rate = "fast": a size such as 500M or 2G',
+    'download-rate = "1K": at least 8K',
+    'limits.memory = "lots": a size such as 500M or 2G',
+    "limits.cpu-time = 5: a time such as",
+    "limits.cpus = 0.5: a whole number, 1 or more",
   ])
     expect(message).toContain(word);
 });
@@ -105,13 +104,57 @@ it("tells wrong rules, rules that can't hold together and sensors that are not t
   for (const word of [
     "rules.max-temperature: this machine has no temperature sensor",
     "rules.slots-while-present: without user-idle",
-    "rules.traffic-per-day: a size such as",
+    'rules.traffic-per-day = "some": a size such as',
     "rules.free-memory: 64G can never be free: there are 16G",
-    "rules.on-battery: ",
-    "rules.schedule.mon: hours such as",
+    'rules.on-battery = 0: the least charge in percent, 1 to 100, or "never"',
+    'rules.schedule.mon = "25:00-26:00": hours such as',
     "rules.schedule.someday: a day such as",
   ])
     expect(message).toContain(word);
+});
+
+it("tells each mistake on a line of its own: where, the value, and what is allowed", async () => {
+  const message = await mistakesOf(`
+    slots = 5000
+    user-idle = "10m"
+    runtimes = ["conda"]
+    update = "yes"
+    cache-size = "0"
+    [limits]
+    processes = 1
+    open-files = 1
+    disk = "0"
+    cpu-time = "0s"
+    [rules]
+    memory = "1G"
+    idle = "5m"
+    exclusive-programs = []
+    queues = "own"
+    max-temperature = 500`);
+  expect(message.split("\n  - ").slice(1).sort()).toEqual([
+    'limits.cpu-time = "0s": longer than 0s',
+    'limits.disk = "0": a size such as 500M or 2G',
+    "limits.open-files = 1: a whole number, 16 or more",
+    "limits.processes = 1: a whole number, 8 or more",
+    "rules.exclusive-programs: 1 or more of them",
+    expect.stringMatching(/^rules\.idle: there is no such setting; in \[rules\] there may be user-idle, /),
+    "rules.max-temperature = 500: 30 to 110 degrees Celsius",
+    "rules.memory: it belongs into [limits]",
+    'rules.queues = "own": a list, such as [1, 2]',
+    'runtimes.0 = "conda": the full path of a folder',
+    "slots = 5000: a whole number from 1 to 1024",
+    'update = "yes": true or false',
+    "user-idle: it belongs into [rules]",
+  ]);
+});
+
+it("names the file that can't be read", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "rendt-owner-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  await expect(readOwnerFile(folder, createFakeMachine().sources)).rejects.toMatchObject({
+    code: "disk_error",
+    message: `can't read ${JSON.stringify(folder)}: it is a folder`,
+  });
 });
 
 it("tells rules that contradict each other", async () => {
@@ -127,7 +170,7 @@ it("tells rules that contradict each other", async () => {
 });
 
 it.each(["-1", "nan", "inf", "1000001", "0.0000001", '"2 credits"'])("minimum-pay = %s: no pay", async (value) => {
-  expect(await mistakesOf(`[rules]\nminimum-pay = ${value}\n`)).toContain("rules.minimum-pay: ");
+  expect(await mistakesOf(`[rules]\nminimum-pay = ${value}\n`)).toContain("rules.minimum-pay = ");
 });
 
 it("says where the TOML is broken", async () => {

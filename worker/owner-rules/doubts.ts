@@ -5,7 +5,7 @@ import { SENSOR_OF, type Sources } from "./sources.ts";
 
 /** What of a file can be looked at although other parts of it may be wrong. */
 const loose = z.looseObject({
-  slots: z.number().optional().catch(undefined),
+  slots: z.int().min(1).optional().catch(undefined),
   rules: z.record(z.string(), z.unknown()).default({}).catch({}),
 });
 

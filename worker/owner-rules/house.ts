@@ -116,7 +116,7 @@ export async function keepHouseRules(setting: Setting): Promise<HouseRules> {
       apply();
     } catch (error) {
       problem = messageOf(error);
-      notice(`${problem}; the rules from before stay in force`);
+      notice(`the rules from before stay in force: ${problem}`);
     }
   }
 

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { accountId } from "../../contract/account.ts";
 import { price } from "../../contract/job.ts";
 import type { Takes } from "../../contract/worker.ts";
-import { size, time } from "../owner-units.ts";
+import { count, size, time } from "../owner-units.ts";
 import { schedule } from "./hours.ts";
 import { createLoad } from "./load.ts";
 import { createMetered } from "./metered.ts";
@@ -21,12 +21,12 @@ const CHARGE = 'the least charge in percent, 1 to 100, or "never"';
 /** The table [rules] of worker.toml; what is left out is not looked at. */
 export const rulesTable = z.strictObject({
   "user-idle": time.optional(),
-  "slots-while-present": z.int("a whole number").min(0).optional(),
+  "slots-while-present": count(0).optional(),
   "on-battery": z.union([z.literal("never"), z.int().min(1, CHARGE).max(100, CHARGE)], CHARGE).optional(),
-  "others-load": z.number("a number of cores").min(0.05).optional(),
+  "others-load": z.number("a number of cores, 0.05 or more").min(0.05).optional(),
   "free-memory": size.optional(),
   "free-disk": size.optional(),
-  "max-temperature": z.number("degrees Celsius").min(30).max(110).optional(),
+  "max-temperature": z.number("30 to 110 degrees Celsius").min(30).max(110).optional(),
   "exclusive-programs": z.array(z.string().min(1).max(100)).min(1).optional(),
   metered: z.literal(false, "false: no work on a metered network; leave it out to allow it").optional(),
   "traffic-per-day": size.optional(),
