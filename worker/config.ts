@@ -92,6 +92,8 @@ const config = z.strictObject({
   network: z.array(accountId).max(256).default([]),
   /** Variables by which the user's own systemd is reached, which makes control groups for strict jobs. */
   bus: z.record(z.string(), z.string()).default({}),
+  /** A file of keys to X servers, which are asked whether somebody uses them; those in the usual places are found. */
+  xAuthority: z.string().optional(),
   /** The most that one task may use here. */
   caps: caps.default({}),
   /** The owner's worker.toml; its rules are read again when it changes. */

@@ -19,9 +19,9 @@ export type Owner = {
 
 /** Reads worker.toml and the options together; what the options say wins. */
 export async function askOwner(options: WorkerOptions): Promise<{ config: WorkerConfig; owner: Owner }> {
-  const { ownerFile: path, state } = options;
+  const { ownerFile: path, state, xAuthority } = options;
   const book = openTrafficBook(join(state, "traffic"), () => Date.now());
-  const sources = options.sources ?? createSources({ folder: state, trafficToday: book.today });
+  const sources = options.sources ?? createSources({ folder: state, trafficToday: book.today, xAuthority });
   const file: OwnerFile =
     path === undefined ? { options: {}, rules: {} } : await readOwnerFile(path, sources, options.slots);
   return {

@@ -212,8 +212,20 @@ describe("desktops", () => {
     expect(await createDesktops({ run: files(wayland), xSockets: "/nowhere" }).missing(0)).toMatch(
       /the wayland session of user 1000 can't be watched: no D-Bus at/,
     );
-    const desktops = createDesktops({ run: files(), xSockets: files({ X0: "" }) });
-    expect(await desktops.missing(0)).toContain("an X server runs here");
+  });
+
+  it("of Wayland are watched by logind or not at all; a socket that was left behind is no desktop", async () => {
+    const run = files();
+    const path = join(run, "user/1000/wayland-0");
+    mkdirSync(dirname(path), { recursive: true });
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    onTestFinished(() => void server.close());
+    expect(await createDesktops({ run, xSockets: "/nowhere" }).missing(0)).toMatch(
+      /a Wayland desktop runs here .*wayland-0.*, and without logind nothing tells/,
+    );
+    const left = files({ "user/1000/wayland-0": "" });
+    expect(await createDesktops({ run: left, xSockets: "/nowhere" }).missing(0)).toBeUndefined();
   });
 });
 

@@ -1,7 +1,10 @@
+import { connect } from "node:net";
 import { join } from "node:path";
 import { messageOf } from "../../../contract/errors.ts";
 import { type Bus, createBus } from "./dbus.ts";
+import { ownSockets } from "./own-sockets.ts";
 import { namesIn, textOf } from "./read.ts";
+import { createDisplays, type Display, type OwnSockets } from "./x-displays.ts";
 
 /** Seconds since each desktop session of this machine was used; throws when one can't be told. */
 export type Desktops = {
@@ -10,7 +13,11 @@ export type Desktops = {
   missing(now: number): Promise<string | undefined>;
 };
 
-type Session = { id: string; uid: string; type: string };
+/** A desktop of somebody who has logged in; `greeter`: what asks for that. `display`: of the X server that it runs on. */
+type Session = { id: string; uid: string; type: string; greeter: boolean; display: number | undefined };
+
+/** What runs here; `waylands` are sockets of Wayland desktops. */
+type Found = { sessions: Session[]; waylands: string[] };
 
 /** Sessions come and go more slowly than this. */
 const SESSIONS_MS = 10_000;
@@ -23,18 +30,40 @@ const MUTTER = {
   member: "GetIdletime",
 };
 
-export function createDesktops({ run = "/run", xSockets = "/tmp/.X11-unix" } = {}): Desktops {
+export function createDesktops({
+  run = "/run",
+  xSockets = "/tmp/.X11-unix",
+  xAuthority,
+  own = ownSockets,
+}: {
+  run?: string;
+  xSockets?: string;
+  xAuthority?: string | undefined;
+  own?: OwnSockets;
+} = {}): Desktops {
   const system = createBus(join(run, "dbus/system_bus_socket"));
+  const askDisplays = createDisplays({ sockets: xSockets, keys: { run, file: xAuthority }, own });
   const mutters = new Map<string, { bus: Bus; notBefore: number }>();
-  let known: { at: number; sessions: Session[] } | undefined;
+  let known: { at: number; found: Promise<Found> } | undefined;
 
-  async function sessions(now: number): Promise<Session[]> {
-    if (!known || Math.abs(now - known.at) > SESSIONS_MS) known = { at: now, sessions: await readSessions(run) };
-    return known.sessions;
+  function look(now: number): Promise<Found> {
+    if (!known || Math.abs(now - known.at) > SESSIONS_MS) known = { at: now, found: findDesktops(run) };
+    return known.found;
   }
 
-  /** GNOME tells to the millisecond, on X11 and on Wayland; of any other desktop logind knows whether it calls itself idle. */
-  async function idleOf(session: Session, now: number): Promise<number> {
+  async function idleSeconds(now: number): Promise<number[]> {
+    const [{ sessions, waylands }, displays] = await Promise.all([look(now), askDisplays(now)]);
+    // Desktops that logind knows of are asked below, whatever else of them can't be.
+    if (sessions.length === 0) assertWatched(waylands, displays);
+    const users = sessions.filter(({ greeter }) => !greeter);
+    const told = await Promise.all(users.map((session) => idleOf(session, displays, now)));
+    return [...told, ...displays.flatMap((display) => (display.why === undefined ? display.seconds : []))];
+  }
+
+  /** X tells to the millisecond, and so does GNOME on Wayland; of any other desktop logind knows whether it calls itself idle. */
+  async function idleOf(session: Session, displays: readonly Display[], now: number): Promise<number> {
+    const display = displays.find(({ number }) => number === session.display);
+    if (display?.why === undefined && display) return display.seconds;
     return (await askMutter(session, now)) ?? (await askLogind(session, now));
   }
 
@@ -66,13 +95,9 @@ export function createDesktops({ run = "/run", xSockets = "/tmp/.X11-unix" } = {
     }
   }
 
-  const idleSeconds = async (now: number) => Promise.all((await sessions(now)).map((session) => idleOf(session, now)));
   return {
     idleSeconds,
     async missing(now) {
-      const hasLogind = (await namesIn(join(run, "systemd/sessions"))).length > 0;
-      const hasX = (await namesIn(xSockets)).length > 0;
-      if (hasX && !hasLogind) return "an X server runs here, and without logind nothing tells whether it is used";
       try {
         await idleSeconds(now);
         return undefined;
@@ -83,6 +108,42 @@ export function createDesktops({ run = "/run", xSockets = "/tmp/.X11-unix" } = {
   };
 }
 
+/** Without logind an X server has to tell itself, and a Wayland desktop can't: that needs a window of its own on it. */
+function assertWatched(waylands: readonly string[], displays: readonly Display[]): void {
+  const [wayland] = waylands;
+  if (wayland !== undefined)
+    throw new Error(`a Wayland desktop runs here (${wayland}), and without logind nothing tells whether it is used`);
+  const silent = displays.find(({ why }) => why !== undefined);
+  if (silent) throw new Error(`the X server :${silent.number} can't be watched: ${silent.why}`);
+}
+
+async function findDesktops(run: string): Promise<Found> {
+  const [sessions, waylands] = await Promise.all([readSessions(run), findWaylands(run)]);
+  return { sessions, waylands };
+}
+
+/** Sockets on which a Wayland desktop listens, of the users whose folders are open to us. */
+async function findWaylands(run: string): Promise<string[]> {
+  const users = (await namesIn(join(run, "user"))).map((uid) => join(run, "user", uid));
+  const names = await Promise.all(
+    users.map(async (folder) => (await namesIn(folder)).map((name) => join(folder, name))),
+  );
+  const sockets = names.flat().filter((path) => /\/wayland-\d+$/.test(path));
+  const listening = await Promise.all(sockets.map(isListening));
+  return sockets.filter((_, at) => listening[at]);
+}
+
+/** One that crashed leaves its socket. */
+function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => {
+      resolve(true);
+      socket.destroy();
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
 /** What logind keeps of each session for everybody to read. */
 async function readSessions(run: string): Promise<Session[]> {
   const folder = join(run, "systemd/sessions");
@@ -91,8 +152,11 @@ async function readSessions(run: string): Promise<Session[]> {
   );
   return texts.flatMap(([id, text]) => {
     const value = (name: string) => new RegExp(`^${name}=(.*)$`, "m").exec(text ?? "")?.[1] ?? "";
-    const isDesktop = ["x11", "wayland", "mir"].includes(value("TYPE")) && value("CLASS").startsWith("user");
-    return isDesktop ? [{ id, uid: value("UID"), type: value("TYPE") }] : [];
+    const [type, kind] = [value("TYPE"), value("CLASS")];
+    const greeter = kind === "greeter";
+    if (!["x11", "wayland", "mir"].includes(type) || !(greeter || kind.startsWith("user"))) return [];
+    const display = /^:(\d+)/.exec(value("DISPLAY"))?.[1];
+    return [{ id, uid: value("UID"), type, greeter, display: display === undefined ? undefined : Number(display) }];
   });
 }
 

@@ -7,8 +7,8 @@ import { createDesktops, type Desktops } from "./desktops.ts";
 import { terminalIdleSeconds } from "./terminals.ts";
 
 /** Seconds since somebody used this machine: the least over its terminals and desktops. */
-export function createIdle(wall: () => number): Sensor<number> {
-  return platform() === "darwin" ? createMacIdle() : createLinuxIdle(wall, createDesktops());
+export function createIdle(wall: () => number, xAuthority: string | undefined): Sensor<number> {
+  return platform() === "darwin" ? createMacIdle() : createLinuxIdle(wall, createDesktops({ xAuthority }));
 }
 
 function createLinuxIdle(wall: () => number, desktops: Desktops): Sensor<number> {

@@ -1,0 +1,233 @@
+import { spawn, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { createDesktops } from "../../../worker/owner-rules/sensors/desktops.ts";
+import { ownSockets } from "../../../worker/owner-rules/sensors/own-sockets.ts";
+import { readAuthority } from "../../../worker/owner-rules/sensors/x-authority.ts";
+import { createXServer } from "../../../worker/owner-rules/sensors/x-server.ts";
+
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), "rendt-x-"));
+  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
+const part = (text: string | Buffer) => {
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(Buffer.byteLength(text));
+  return Buffer.concat([length, Buffer.from(text)]);
+};
+/** As xauth writes it. */
+const authority = (display: string, key: Buffer, kind = "MIT-MAGIC-COOKIE-1") =>
+  Buffer.concat([Buffer.from([1, 0]), part("some-host"), part(display), part(kind), part(key)]);
+
+it("keys are read as xauth writes them: of this display or of all, and of the kind that is known", () => {
+  const [a, b, c] = [randomBytes(16), randomBytes(16), randomBytes(16)];
+  const file = Buffer.concat([authority("1", a), authority("0", b, "XDM-AUTHORIZATION-1"), authority("", c)]);
+  expect(readAuthority(file, 0)).toEqual([c]);
+  expect(readAuthority(file, 1)).toEqual([a, c]);
+  // Cut anywhere, no key is half.
+  for (let at = 0; at <= file.length; at += 1)
+    for (const key of readAuthority(file.subarray(0, at), 1)) expect([a, c]).toContainEqual(Buffer.from(key));
+});
+
+describe("a real X server", { timeout: 30_000 }, () => {
+  const isThere = spawnSync("Xvfb", ["-help"]).error === undefined;
+  if (!isThere) console.warn("not tested against a real X server: there is no Xvfb (Debian: xvfb)");
+
+  /** A real server that is nobody's child here, its key, and the number that it has taken. */
+  async function openXvfb({ ours = false } = {}) {
+    const home = folder();
+    const key = randomBytes(16);
+    const keys = join(home, "keys");
+    writeFileSync(keys, authority("", key));
+    const said = join(home, "number");
+    const words = `exec Xvfb -displayfd 3 -screen 0 64x64x8 -nolisten tcp -noreset -auth "$0" 3>"$1" 2>/dev/null`;
+    const script = ours ? words : `(${words}) >/dev/null & echo $!`;
+    const child = spawn("/bin/sh", ["-c", script, keys, said], { stdio: ["ignore", "pipe", "ignore"] });
+    const pid = ours
+      ? child.pid
+      : await new Promise<number>((resolve) => child.stdout.once("data", (text) => resolve(Number(text))));
+    const end = () => {
+      try {
+        process.kill(pid ?? 0, "SIGTERM");
+      } catch {
+        // The test has ended it.
+      }
+    };
+    onTestFinished(end);
+    while (!existsSync(said) || !readFileSync(said, "utf8").endsWith("\n")) await sleep(20);
+    const number = Number(readFileSync(said, "utf8"));
+    return { key, keys, number, path: `/tmp/.X11-unix/X${number}`, end };
+  }
+
+  it.skipIf(!isThere)("tells how long nobody has touched it, to whoever has the key", async () => {
+    const { path, key } = await openXvfb();
+    const server = createXServer(path, async () => [randomBytes(16), key]);
+    const first = (await server.idleSeconds()) ?? Number.NaN;
+    await sleep(300);
+    const second = (await server.idleSeconds()) ?? Number.NaN;
+    expect(first).toBeGreaterThanOrEqual(0);
+    expect(second - first).toBeGreaterThan(0.25);
+    expect(second).toBeLessThan(60);
+    await expect(createXServer(path, async () => []).idleSeconds()).rejects.toThrow(/[Aa]uthoriz/);
+  });
+
+  it.skipIf(!isThere)(
+    "is watched without logind, by the file that XAUTHORITY names, and forgotten when it has gone",
+    async () => {
+      const { keys, number, end } = await openXvfb();
+      // Other X servers of this machine are none of the test's business.
+      const xSockets = folder();
+      symlinkSync(`/tmp/.X11-unix/X${number}`, join(xSockets, `X${number}`));
+      const run = folder();
+      const open = (xAuthority: string) => createDesktops({ run, xSockets, xAuthority });
+      const desktops = open(keys);
+      expect(await desktops.missing(0)).toBeUndefined();
+      expect(await desktops.idleSeconds(0)).toEqual([expect.any(Number)]);
+      expect(await open("/nowhere").missing(0)).toMatch(
+        new RegExp(`the X server :${number} can't be watched: .*uthoriz`),
+      );
+      end();
+      while (existsSync(`/tmp/.X11-unix/X${number}`)) await sleep(20);
+      // One look meets the end of the connection; sockets are looked for every 10 s.
+      await desktops.idleSeconds(1).catch(() => undefined);
+      expect(await desktops.idleSeconds(20_000)).toEqual([]);
+    },
+  );
+
+  it.skipIf(!isThere)("does not count when a task of this worker runs it", async () => {
+    const [own, other] = [await openXvfb({ ours: true }), await openXvfb()];
+    expect([...(await ownSockets([own.path, other.path]))]).toEqual([own.path]);
+  });
+});
+
+type Fake = {
+  setup?: Buffer;
+  /** Of the extension; undefined: there is none. */
+  opcode?: number | undefined;
+  wayland?: boolean;
+  idle?: Buffer;
+};
+
+/** A server as a test wants it. */
+async function openFake(fake: Fake): Promise<string> {
+  const path = join(folder(), "X0");
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => undefined);
+    let isGreeted = false;
+    socket.on("data", (bytes) => {
+      if (!isGreeted) socket.write(fake.setup ?? setup());
+      else if (bytes[0] === 98) {
+        const opcode = bytes.includes("XWAYLAND") ? (fake.wayland ? 150 : undefined) : fake.opcode;
+        socket.write(reply((answer) => answer.set(opcode === undefined ? [0, 0] : [1, opcode], 8)));
+      } else socket.write(fake.idle ?? reply((answer) => answer.writeUInt32LE(12_500, 16)));
+      isGreeted = true;
+    });
+  });
+  mkdirSync(join(path, ".."), { recursive: true });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return path;
+}
+
+function reply(fill: (bytes: Buffer) => void): Buffer {
+  const bytes = Buffer.alloc(32);
+  bytes[0] = 1;
+  fill(bytes);
+  return bytes;
+}
+
+/** A greeting with a vendor of 3 letters, one format and one screen. */
+function setup(): Buffer {
+  const bytes = Buffer.alloc(40 + 4 + 8 + 40);
+  bytes[0] = 1;
+  bytes.writeUInt16LE(11, 2);
+  bytes.writeUInt16LE((bytes.length - 8) / 4, 6);
+  bytes.writeUInt16LE(3, 24);
+  bytes.set([1, 1], 28);
+  bytes.writeUInt32LE(0x123, 52);
+  return bytes;
+}
+
+function refusal(words: string): Buffer {
+  const bytes = Buffer.alloc(8 + Math.ceil(words.length / 4) * 4);
+  bytes[1] = words.length;
+  bytes.writeUInt16LE((bytes.length - 8) / 4, 6);
+  bytes.write(words, 8);
+  return bytes;
+}
+
+const ask = async (fake: Fake) => createXServer(await openFake({ opcode: 144, ...fake }), async () => []).idleSeconds();
+
+describe("beside logind an X server", () => {
+  /** The faked server is this program's own, and has to count all the same. */
+  const own = async () => new Set<string>();
+  const sessions = (run: string, kind: string) => {
+    mkdirSync(join(run, "systemd/sessions"), { recursive: true });
+    writeFileSync(join(run, "systemd/sessions/1"), `UID=1000\nCLASS=${kind}\nTYPE=x11\nDISPLAY=:0\n`);
+    return run;
+  };
+
+  it("that answers tells more than logind does, which is not asked", async () => {
+    const xSockets = join(await openFake({ opcode: 144 }), "..");
+    expect(await createDesktops({ run: sessions(folder(), "user"), xSockets, own }).idleSeconds(0)).toEqual([
+      12.5, 12.5,
+    ]);
+  });
+
+  it("that lets nobody in is its affair, also while nobody has logged in", async () => {
+    const xSockets = join(await openFake({ setup: refusal("No protocol specified\n") }), "..");
+    expect(await createDesktops({ run: sessions(folder(), "greeter"), xSockets, own }).idleSeconds(0)).toEqual([]);
+    expect(await createDesktops({ run: sessions(folder(), "user"), xSockets, own }).missing(0)).toMatch(/no D-Bus at/);
+    expect(await createDesktops({ run: folder(), xSockets, own }).missing(0)).toBe(
+      "the X server :0 can't be watched: No protocol specified",
+    );
+  });
+});
+
+describe("an X server that is odd", () => {
+  it("may send events between its answers", async () => {
+    const event = Buffer.alloc(32, 34);
+    expect(await ask({ idle: Buffer.concat([event, reply((answer) => answer.writeUInt32LE(1500, 16)), event]) })).toBe(
+      1.5,
+    );
+  });
+
+  it("is no source when it serves a Wayland desktop", async () => {
+    expect(await ask({ wayland: true })).toBeUndefined();
+  });
+
+  it.each<[string, Fake, RegExp]>([
+    [
+      "refuses in words, escapes left out",
+      { setup: refusal("\u001b[2J No protocol specified\n") },
+      /^\[2J No protocol specified$/,
+    ],
+    ["refuses without words", { setup: refusal("") }, /lets nobody in/],
+    ["answers with an error", { idle: Buffer.alloc(32, 0) }, /answers with error 0/],
+    ["has no such extension", { opcode: undefined }, /no MIT-SCREEN-SAVER/],
+    [
+      "sends a megabyte",
+      { idle: Buffer.concat([Buffer.from([1, 0, 0, 0, 255, 255, 255, 0]), Buffer.alloc(1024 ** 2)]) },
+      /without end/,
+    ],
+    [
+      "greets with less than it says",
+      { setup: Buffer.from([1, 0, 11, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0]) },
+      /cut off/,
+    ],
+  ])("%s", async (_, fake, says) => {
+    await expect(ask(fake)).rejects.toThrow(says);
+  });
+});

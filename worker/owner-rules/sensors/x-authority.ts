@@ -1,0 +1,51 @@
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { namesIn } from "./read.ts";
+
+const COOKIE = "MIT-MAGIC-COOKIE-1";
+/** A user has one key for a display; more are leavings of earlier names of the machine. */
+const MOST_COOKIES = 8;
+
+/** Where to look beside the usual places: the file that XAUTHORITY names. */
+export type Keys = { run: string; home?: string; file?: string | undefined };
+
+/** The keys to a display that this user may read: in the user's home, and where display managers put them. Root finds everybody's. */
+export async function findCookies(display: number, { run, home = homedir(), file }: Keys): Promise<Buffer[]> {
+  const homes = process.getuid?.() === 0 ? (await namesIn("/home")).map((name) => join("/home", name)) : [];
+  const users = (await namesIn(join(run, "user"))).map((uid) => join(run, "user", uid));
+  const besides = await Promise.all(
+    users.map(async (folder) => {
+      const keys = (await namesIn(folder)).filter((name) => /^(xauth_|\.mutter-Xwaylandauth)/.test(name));
+      return ["gdm/Xauthority", ...keys].map((name) => join(folder, name));
+    }),
+  );
+  const paths = [
+    ...(file ? [file] : []),
+    ...[home, ...homes].map((folder) => join(folder, ".Xauthority")),
+    ...besides.flat(),
+  ];
+  const files = await Promise.all(paths.map((path) => readFile(path).catch(() => Buffer.alloc(0))));
+  const found = files.flatMap((bytes) => readAuthority(bytes, display)).map((cookie) => cookie.toString("hex"));
+  return [...new Set(found)].slice(0, MOST_COOKIES).map((hex) => Buffer.from(hex, "hex"));
+}
+
+/** Entries of address family, address, display, kind and key, each with its length (Xau(3)); what is cut off is left out. */
+export function readAuthority(bytes: Buffer, display: number): Buffer[] {
+  const cookies: Buffer[] = [];
+  for (let at = 0; at + 2 <= bytes.length; ) {
+    at += 2;
+    const parts: Buffer[] = [];
+    for (let part = 0; part < 4; part += 1) {
+      if (at + 2 > bytes.length) return cookies;
+      const end = at + 2 + bytes.readUInt16BE(at);
+      if (end > bytes.length) return cookies;
+      parts.push(bytes.subarray(at + 2, end));
+      at = end;
+    }
+    const [, number, kind, key] = parts;
+    const isOfIt = number?.length === 0 || number?.toString("latin1") === String(display);
+    if (key && isOfIt && kind?.toString("latin1") === COOKIE) cookies.push(key);
+  }
+  return cookies;
+}
