@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
+import { readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { messageOf, RendtError } from "../contract/errors.ts";
+import { makeFolderSync } from "../files/make-folder.ts";
 import { foldersOf } from "../sdk/profile.ts";
 import { askStatus, type WorkerStatus } from "../worker/status.ts";
 import type { Call } from "./command.ts";
@@ -12,7 +13,7 @@ const folderOf = (environment: Environment): string => join(foldersOf(environmen
 /** Notes where a worker of this user keeps its state, so that those who ask need not know; answers how to forget it. */
 export function noteWorker(environment: Environment, id: string, state: string): () => void {
   const path = join(folderOf(environment), id);
-  mkdirSync(folderOf(environment), { recursive: true, mode: 0o700 });
+  makeFolderSync(folderOf(environment), 0o700);
   rmSync(path, { force: true });
   symlinkSync(resolve(state), path);
   return () => rmSync(path, { force: true });

@@ -7,24 +7,33 @@ import { errnoOf } from "./disk-error.ts";
 
 /** Makes a folder and those above it; one that is there is left as it is. */
 export async function makeFolder(path: string, mode?: number): Promise<void> {
+  const make = () =>
+    mkdir(path, mode).catch(async (error) => {
+      if (errnoOf(error) !== "EEXIST" || !(await stat(path)).isDirectory()) throw error;
+    });
   try {
-    await mkdir(path, mode);
+    await make();
   } catch (error) {
-    if (errnoOf(error) === "EEXIST" && (await stat(path)).isDirectory()) return;
     if (errnoOf(error) !== "ENOENT" || dirname(path) === path) throw error;
     await makeFolder(dirname(path), mode);
-    await mkdir(path, mode);
+    await make();
   }
 }
 
 /** The same for programs that have nothing else to do. */
 export function makeFolderSync(path: string, mode?: number): void {
+  const make = () => {
+    try {
+      mkdirSync(path, mode);
+    } catch (error) {
+      if (errnoOf(error) !== "EEXIST" || !statSync(path).isDirectory()) throw error;
+    }
+  };
   try {
-    mkdirSync(path, mode);
+    make();
   } catch (error) {
-    if (errnoOf(error) === "EEXIST" && statSync(path).isDirectory()) return;
     if (errnoOf(error) !== "ENOENT" || dirname(path) === path) throw error;
     makeFolderSync(dirname(path), mode);
-    mkdirSync(path, mode);
+    make();
   }
 }

@@ -1,13 +1,14 @@
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeFolderSync } from "../files/make-folder.ts";
 
 /**
  * Takes the lock `path`, or answers undefined while a living process holds it. A lock is a file `<path>.<n>` that names its holder;
  * a dead holder's lock is not removed but outbid with n + 1, because only the making of a file is exclusive, never its removal.
  */
 export function takeLock(path: string): (() => void) | undefined {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
+  makeFolderSync(dirname(path), 0o711);
   const found = bids(path);
   if (found.some(({ file }) => isAlive(file))) return undefined;
   const mine = `${path}.${(found.at(-1)?.number ?? 0) + 1}`;

@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, RendtError } from "../contract/errors.ts";
+import { makeFolderSync } from "../files/make-folder.ts";
 import { type BlobCache, createBlobCache } from "./blob-cache.ts";
 import type { WorkerConfig } from "./config.ts";
 import { lockTaskRoot, removeForsaken } from "./forsaken.ts";
@@ -35,7 +36,7 @@ export async function openWorkplace(config: WorkerConfig): Promise<Workplace> {
   };
   try {
     // Not closed to others: as root, the slots' users walk through it to their tasks; all else in it is 0700.
-    mkdirSync(state, { recursive: true, mode: 0o711 });
+    makeFolderSync(state, 0o711);
     undo.push(takeFolder(join(state, "lock"), state));
     const workerId = readWorkerId(state);
     const giveId = await takeId(workerId);
@@ -87,7 +88,7 @@ function checkLevel({ sandbox, notice }: WorkerConfig, missing: string | undefin
 }
 
 function makePrivate(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeFolderSync(path, 0o700);
   chmodSync(path, 0o700);
 }
 

@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { asDiskError, errnoOf } from "../../files/disk-error.ts";
+import { makeFolderSync } from "../../files/make-folder.ts";
 import type { Call } from "../command.ts";
 import { Failure } from "../failure.ts";
 import type { Manager, Service, Step } from "./autostart.ts";
@@ -64,7 +65,7 @@ function readText(path: string): string | undefined {
 
 function writeText(path: string, text: string): void {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolderSync(dirname(path));
     writeFileSync(`${path}.new`, text);
     chmodSync(`${path}.new`, 0o644);
     renameSync(`${path}.new`, path);

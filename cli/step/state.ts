@@ -1,10 +1,11 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { grant } from "../../contract/grant.ts";
 import { blobRef, manifest } from "../../contract/manifest.ts";
 import { logRef, outcome } from "../../contract/result.ts";
 import { lease, workerId } from "../../contract/worker.ts";
+import { makeFolderSync } from "../../files/make-folder.ts";
 import { Failure } from "../failure.ts";
 
 /** What the verbs of one folder remember between them, a file per job and side; grants are in it, so only its owner may read it. */
@@ -60,7 +61,7 @@ export function readState<S extends z.ZodType>(schema: S, name: string): z.outpu
 }
 
 export function writeState(name: string, value: object): void {
-  mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
+  makeFolderSync(FOLDER, 0o700);
   const file = join(FOLDER, `${name}.json`);
   writeFileSync(`${file}.new`, JSON.stringify(value), { mode: 0o600 });
   renameSync(`${file}.new`, file);

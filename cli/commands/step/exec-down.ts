@@ -1,5 +1,5 @@
-import { mkdirSync } from "node:fs";
 import { download } from "../../../files/download.ts";
+import { makeFolderSync } from "../../../files/make-folder.ts";
 import type { Call } from "../../command.ts";
 import { reach } from "../../server.ts";
 import { keepWork, readId, workOn } from "../../step/work.ts";
@@ -11,7 +11,7 @@ export async function run(call: Call): Promise<number> {
   const work = workOn(id);
   const { lease } = work;
   const server = reach(call, "worker");
-  mkdirSync(id, { recursive: true });
+  makeFolderSync(id);
   const { inputs } = lease.spec;
   const entryOf = (blob: { sha256: string; size: number }) => ({ use: "fetch", lease: lease.id, blob }) as const;
   const placed = inputs

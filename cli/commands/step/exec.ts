@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { encodeFrame, type LogStream } from "../../../contract/log-frames.ts";
+import { makeFolderSync } from "../../../files/make-folder.ts";
 import { createMasker } from "../../../files/mask/masker.ts";
 import type { Call } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
@@ -71,7 +72,7 @@ export async function run(call: Call): Promise<number> {
 /** The same names that a worker sets; HOME and TMPDIR lie beside the working folder. */
 function environmentOf(id: string, { lease }: Working, item: string | undefined): Record<string, string> {
   const [home, tmp] = [resolve(".rendt", `${id}.home`), resolve(".rendt", `${id}.tmp`)];
-  for (const folder of [home, tmp]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const folder of [home, tmp]) makeFolderSync(folder, 0o700);
   return {
     PATH,
     HOME: home,
