@@ -88,7 +88,11 @@ export const ERRORS = {
     retryable: true,
     hint: "ask for a fresh grant; a grant is good for one object, one method, one exact content and a short time",
   },
-  not_found: { status: 404, retryable: false, hint: "`rendt list` shows the jobs of this account" },
+  not_found: {
+    status: 404,
+    retryable: false,
+    hint: "`rendt list` shows the jobs of this account, `rendt worker list` its workers",
+  },
   no_such_operation: { status: 404, retryable: false, hint: "docs/api.md lists the operations" },
   method_not_allowed: { status: 405, retryable: false, hint: "docs/api.md lists the method of each operation" },
   id_taken: { status: 409, retryable: false, hint: "another request was made under this id or key: choose a new one" },

@@ -5,6 +5,7 @@ import type { Call } from "../command.ts";
 import { Failure, usage } from "../failure.ts";
 import { reach } from "../server.ts";
 import { formatDuration } from "../units.ts";
+import { selectWorkers } from "../worker-selector.ts";
 import { stateOf } from "../worker-state.ts";
 
 const LOOK_MS = 1000;
@@ -15,7 +16,7 @@ export async function run(call: Call): Promise<number> {
   if (options.timeout !== undefined && !options.wait) throw usage("--timeout says how long to wait: it needs --wait");
   const { client } = reach(call, "submitter");
   const ordered: WorkerView[] = [];
-  for (const id of words) ordered.push(await client.drainWorker({ id }));
+  for (const id of await selectWorkers(client, words)) ordered.push(await client.drainWorker({ id }));
   const deadline = performance.now() + (options.timeout ?? Number.POSITIVE_INFINITY);
   for (const order of ordered) {
     const worker = options.wait ? await waitForDrained(client, order, { deadline, timeoutMs: options.timeout }) : order;

@@ -3,16 +3,19 @@ import type { Call } from "../command.ts";
 import { reach } from "../server.ts";
 import { formatTable, harmless } from "../table.ts";
 import { formatAgo, formatSize } from "../units.ts";
+import { selectWorkers } from "../worker-selector.ts";
 import { stateOf } from "../worker-state.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal, words } = call;
-  const worker = await reach(call, "submitter").client.showWorker({ id: words[0] ?? "" });
+  const { client } = reach(call, "submitter");
+  const [id = ""] = await selectWorkers(client, words);
+  const worker = await client.showWorker({ id });
   if (options.json) {
     terminal.json(worker);
     return 0;
   }
-  const { id, name, account, slots, version, sandbox, registeredAt, lastSeenAt, tags = [], takes } = worker;
+  const { name, account, slots, version, sandbox, registeredAt, lastSeenAt, tags = [], takes } = worker;
   const now = Date.now();
   const rows = [
     ["Worker", id],

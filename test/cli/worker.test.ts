@@ -51,13 +51,19 @@ it("rendt worker show tells what the owner of the machine asks of strangers", as
 
 describe("rendt worker drain and resume", () => {
   it("order a worker from afar; list, show and explain say how it stands", async () => {
-    const { worker, id } = await startWorker();
+    const { worker, id } = await startWorker("--name", "the drained one");
     const states = async () => (await run("worker", "list")).stdout.split("\n").find((line) => line.startsWith(id));
     expect(await states()).toMatch(/ ready /);
     const drained = await run("worker", "drain", id, "--wait", "--timeout", "20s");
     expect(drained).toMatchObject({ code: 0, stdout: `${id}  drained\n` });
     expect(drained.stderr).toContain(`rendt worker resume ${id}`);
     expect(await states()).toMatch(/ drained /);
+    expect((await run("worker", "show", "the drained one")).stdout).toMatch(new RegExp(`^Worker +${id}$`, "m"));
+    expect(await run("worker", "drain", id.slice(0, 8), "-q")).toMatchObject({ code: 0, stdout: `${id}\n` });
+    expect(await run("worker", "drain", "no-such")).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/no worker "no-such".*\nhint: .*rendt worker list/),
+    });
     expect((await run("worker", "show", id)).stdout).toMatch(/^State +drained \(.+ ago\)$/m);
     const job = (await run("submit", "-q", "--", "true")).stdout.trim();
     expect((await run("explain", job)).stdout).toContain(`rendt worker resume ${id}`);
