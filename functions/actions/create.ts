@@ -50,7 +50,8 @@ async function createOne({ world, who }: Call, wanted: Wanted): Promise<Created>
   const id = idOf(world, owner, wanted);
   const requestHash = hashOf(world, wanted.spec);
   // Ids that we draw are new; one that the client names may be of a job that was removed today.
-  if (wanted.id !== undefined || wanted.key !== undefined) {
+  const isNamed = wanted.id !== undefined || wanted.key !== undefined;
+  if (isNamed) {
     const [removed] = await store.get("tombstone", [id]);
     if (removed) throw taken(id, "it named a job that was removed");
   }
@@ -85,14 +86,21 @@ async function createOne({ world, who }: Call, wanted: Wanted): Promise<Created>
   );
   const missing = await missingInputs(world, waiting, spec);
   let job = missing.length === 0 ? await releaseHeader(world, waiting, spec) : waiting;
-  for (const page of plan.pages) await store.putDocument(id, page);
-  if (Buffer.byteLength(JSON.stringify(job)) > INLINE_RECORD_BYTES) {
-    job = { ...job, spec: { hash: await store.putDocument(id, plan.text) } };
+  const isLong = Buffer.byteLength(JSON.stringify(job)) > INLINE_RECORD_BYTES;
+  // They are written before the record that names them: what is stored for a job that is there already would stay as long as that.
+  if (isNamed && (isLong || plan.pages.length > 0)) {
+    const [found] = await store.get("job", [id]);
+    if (found) return existing(world, found, { owner, requestHash, spec });
   }
+  for (const page of plan.pages) await store.putDocument(id, page);
+  if (isLong) job = { ...job, spec: { hash: await store.putDocument(id, plan.text) } };
   const put = putJob(job, "absent");
   const counts = [...meterCreation(owner, quotas, now), ...(await meter(world, owner, {}, { job: put.put }))];
-  if ((await commitMetered(world, [put, ...counts])) === "conflict")
-    return existing(world, { id, owner, requestHash, spec });
+  if ((await commitMetered(world, [put, ...counts])) === "conflict") {
+    const [found] = await store.get("job", [id]);
+    if (!found) throw taken(id, "its job was removed just now");
+    return existing(world, found, { owner, requestHash, spec });
+  }
 
   announce(world, undefined, sliceOf(job), job);
   if (job.phase === "releasing") job = await finishRelease(world, job);
@@ -118,11 +126,10 @@ const inputBytes = ({ inputs }: JobSpec): number =>
 /** The same request again finds its job; another request under this id is refused, whoever made the first. */
 async function existing(
   world: World,
-  { id, owner, requestHash, spec }: { id: string; owner: string; requestHash: string; spec: JobSpec },
+  job: Job,
+  { owner, requestHash, spec }: { owner: string; requestHash: string; spec: JobSpec },
 ): Promise<Created> {
-  const [job] = await world.store.get("job", [id]);
-  if (!job) throw taken(id, "its job was removed just now");
-  if (job.owner !== owner || job.requestHash !== requestHash) throw taken(id, "another request was made under it");
+  if (job.owner !== owner || job.requestHash !== requestHash) throw taken(job.id, "another request was made under it");
   const missing = job.phase === "uploading" ? await missingInputs(world, job, spec) : [];
   return answer(world, job, { missing, existing: true });
 }

@@ -56,6 +56,17 @@ describe("the same request under the same id", () => {
     });
     expect([errorOf(other.items[0])?.code, errorOf(stranger.items[0])?.code]).toEqual(["id_taken", "id_taken"]);
   });
+
+  it("leaves nothing of a refused request in the store", async () => {
+    const pageOf = (items: string[]) => ({ job: ID, hash: blobOf(bytes(JSON.stringify(items))).sha256 });
+    const create = async (items: string[]) =>
+      (await world.submitter.create({ jobs: [{ id: ID, spec: { command: ["echo", "{}"], items } }] })).items[0];
+    expect(await create(["a", "b"])).toMatchObject({ id: ID, existing: false });
+    expect(errorOf(await create(["c"]))?.code).toBe("id_taken");
+    expect(await create(["a", "b"])).toMatchObject({ id: ID, existing: true });
+    const documents = await world.store.getDocuments([pageOf(["a", "b"]), pageOf(["c"])]);
+    expect(documents).toEqual(['["a","b"]', undefined]);
+  });
 });
 
 describe("a key", () => {
