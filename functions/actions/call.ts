@@ -7,6 +7,7 @@ import { createFleet, type Fleet } from "./fleet.ts";
 import { createGuesses, type Guesses } from "./guesses.ts";
 import { createSightings, type Sightings } from "./sightings.ts";
 import { createSpecs, type Specs } from "./spec.ts";
+import type { Terms } from "./terms.ts";
 import { createTold, type Told } from "./told.ts";
 
 /** All that actions work with: what the entry gave, and what this process remembers of it. */
@@ -17,6 +18,10 @@ export type World = Deps & {
   busy: Set<string>;
   /** ms of a task of a job, as seen last: sizes the first lease of its other slices. */
   pace: Map<string, number>;
+  /** Jobs that did not suit a worker: whose they are, and what they ask, which never changes. */
+  unsuited: Map<string, Terms>;
+  /** How far a worker got among jobs that pay too little, where its own account's may stand. */
+  turns: Map<string, string>;
   told: Told;
   /** Tokens that were looked up lately, by id. */
   tokens: Map<string, { token: TokenRecord; until: number }>;
@@ -35,6 +40,8 @@ export const createWorld = (deps: Deps): World => ({
   sightings: createSightings(deps.store),
   busy: new Set(),
   pace: new Map(),
+  unsuited: new Map(),
+  turns: new Map(),
   told: createTold(),
   tokens: new Map(),
   quotas: new Map(),

@@ -6,10 +6,14 @@ import type { Claimable, SliceKey } from "../store/port.ts";
 import type { World } from "./call.ts";
 import { PUBLIC } from "./queue.ts";
 import type { Room } from "./room.ts";
+import { suits } from "./terms.ts";
 
 /** Slices read at once, and at most for one claim: past so many that were taken or avoided the worker comes back later. */
 const LEAST_PAGE = 8;
 const MOST_PAGES = 8;
+/** Of what pays too little, where each claim goes on behind the one before. */
+const TURN_PAGE = 64;
+const MOST_TURNS = 1000;
 
 export const nameOf = ({ job, number }: SliceKey): string => (number === undefined ? job : sliceId(job, number));
 
@@ -26,17 +30,22 @@ export async function* candidates(
   { worker, queues, room, search }: { worker: WorkerRecord; queues: readonly string[]; room: Room; search: Search },
   wanted: number,
 ): AsyncGenerator<Claimable> {
-  const { store, busy, random } = world;
-  const limit = Math.max(LEAST_PAGE, store.claimWindow, wanted);
+  const { store, busy, random, unsuited, turns } = world;
+  const least = Math.max(LEAST_PAGE, store.claimWindow, wanted);
   const isFree = (key: SliceKey) => !busy.has(nameOf(key));
-  for await (const { queue, ...place } of placesFor(store, queues, worker)) {
+  const isPromising = (key: SliceKey) => {
+    const terms = unsuited.get(key.job);
+    return !search.tried.has(nameOf(key)) && (!terms || suits(worker, terms));
+  };
+  for await (const { queue, inTurn, ...place } of placesFor(store, queues, worker)) {
     let { classes } = place;
-    let cursor: string | undefined;
-    for (let pages = 0; pages < MOST_PAGES && classes.length > 0; ) {
+    const [mostPages, limit] = inTurn ? [1, Math.max(TURN_PAGE, wanted)] : [MOST_PAGES, least];
+    let cursor = inTurn ? turns.get(worker.id) : undefined;
+    for (let pages = 0; pages < mostPages && classes.length > 0; ) {
       const before = classes;
       const found = await store.findClaimable({ queue, classes }, { limit, ...(cursor !== undefined && { cursor }) });
       const items = shuffled(found.items, Math.min(store.claimWindow, found.items.length), random);
-      const fresh = items.filter((item) => !search.tried.has(nameOf(item)));
+      const fresh = items.filter(isPromising);
       search.stale = false;
       const isOld = () => search.stale && store.claimWindow > 1;
       for (const item of [...fresh.filter(isFree), ...fresh.filter((key) => !isFree(key))]) {
@@ -51,16 +60,17 @@ export async function* candidates(
       if (classes === before) pages += 1;
       if (isOld()) continue;
       cursor = found.next;
+      if (inTurn) noteTurn(turns, worker.id, cursor);
       if (cursor === undefined) break;
     }
   }
 }
 
-type Place = { queue: string; classes: readonly string[] };
+type Place = { queue: string; classes: readonly string[]; inTurn?: boolean };
 
 /**
  * The classes that hold work for this worker, if it had all of its room, queue by queue. Those of `public` that pay strangers too little come after
- * the others: its own account's jobs stand there among those of strangers, which may be many.
+ * the others: its own account's jobs stand there among those of strangers, which may be many, so that each claim reads one page of them, in turn.
  */
 async function* placesFor(
   { listClasses }: Pick<World["store"], "listClasses">,
@@ -75,9 +85,16 @@ async function* placesFor(
     else {
       const paying = names.filter((name) => fits(name, worker));
       yield { queue, classes: paying };
-      yield { queue, classes: own.filter((name) => !paying.includes(name)) };
+      yield { queue, classes: own.filter((name) => !paying.includes(name)), inTurn: true };
     }
   }
+}
+
+/** Where the next claim of this worker goes on; from the beginning after the last page. */
+function noteTurn(turns: Map<string, string>, worker: string, next: string | undefined): void {
+  if (turns.size >= MOST_TURNS) turns.clear();
+  if (next === undefined) turns.delete(worker);
+  else turns.set(worker, next);
 }
 
 /** The first `window` items in random order, then the rest. */

@@ -6,7 +6,7 @@ import type { Lease } from "../../contract/worker.ts";
 import type { CommandOf } from "../domain/commands.ts";
 import { isOpenTo } from "../domain/demand.ts";
 import { tasksElsewhere } from "../domain/job.ts";
-import { fits, misfits } from "../domain/match.ts";
+import { misfits } from "../domain/match.ts";
 import type { WorkerRecord } from "../domain/records.ts";
 import { statusOf } from "../domain/status.ts";
 import type { SliceKey } from "../store/port.ts";
@@ -20,6 +20,7 @@ import { runningRoom } from "./metering.ts";
 import { ownQueue, queuesOf, takesJobsOf } from "./queue.ts";
 import { createRoom, type Room, type Share } from "./room.ts";
 import { isDraining } from "./sightings.ts";
+import { noteUnsuited, suits, termsOf } from "./terms.ts";
 import { slicesOf } from "./view.ts";
 import { lookUntil } from "./waiting.ts";
 
@@ -161,13 +162,15 @@ async function claimFrom(
     const most = header && (await world.specs.mostItems(header));
     const taskMs = world.pace.get(key.job);
     const applied = await applyToSlice<"claim">(world, key, async ({ slice }) => {
-      const { owner, order } = slice;
-      if (!takesJobsOf(worker, owner)) throw new RendtError("not_available", unwanted(worker.id, owner));
-      const demand = slice.demand ?? slice.class;
+      const terms = termsOf(slice);
+      const { owner, demand } = terms;
+      if (!suits(worker, terms)) {
+        noteUnsuited(world.unsuited, slice.job, terms);
+        throw new RendtError("not_available", `job ${slice.job} is none for worker ${worker.id}`);
+      }
       const bounds = await boundsOf(world, owner, { leases, most });
       share?.keep(0);
-      const isFit = isOpenTo(slice.class, worker.id) && fits(demand, worker, owner);
-      if (!isFit || !want.room.admits(demand, order))
+      if (!isOpenTo(slice.class, worker.id) || !want.room.admits(demand, slice.order))
         throw new RendtError("not_available", `worker ${worker.id} has no room for job ${slice.job}`);
       const ids = bounds.leases ?? leases;
       share = want.room.promise(demand, ids.length);

@@ -44,3 +44,39 @@ describe("where each call is paid for, a worker without work", () => {
     expect(await seenAt()).toBe(cloud.clock());
   });
 });
+
+describe("a claim that finds nothing", () => {
+  const requestsOf = async (work: () => Promise<unknown>) => {
+    const { requests } = cloud.bill();
+    await work();
+    return cloud.bill().requests - requests;
+  };
+  const claim = () => worker.claim({ worker: ID, leases: 1 });
+
+  it("of a worker that asks for pay reads one page of jobs that do not, and each of them once", async () => {
+    await worker.register({ ...machine, id: ID, name: "box", slots: 1, sandbox: "strict", takes: { minimumPay: 2 } });
+    const stranger = await cloud.as("submitter", "other");
+    const jobs = Array.from({ length: 50 }, () => ({ spec: { command: ["true"], queue: "public" } }));
+    for (let made = 0; made < 4; made += 1) await stranger.create({ jobs });
+    for (let claims = 0; claims < 4; claims += 1) expect(await requestsOf(claim)).toBeGreaterThan(8);
+    // The classes of two queues, and the page.
+    for (let claims = 0; claims < 8; claims += 1) expect(await requestsOf(claim)).toBe(3);
+  });
+
+  it("reads the classes and nothing else, once what they held was gone for a while, however many they are", async () => {
+    await register();
+    const submitter = await cloud.as("submitter");
+    const classes = Array.from({ length: 30 }, (_, at) => ({
+      spec: { command: ["true"], limits: { diskBytes: (at + 1) * 2 ** 20 } },
+    }));
+    const { items } = await submitter.create({ jobs: classes });
+    await submitter.cancel({ ids: items.map(({ id }) => String(id)) });
+    expect(await requestsOf(claim)).toBeGreaterThan(30);
+    cloud.pass(21 * SECOND);
+    await claim();
+    expect(await requestsOf(claim)).toBe(1);
+    cloud.pass(60 * MINUTE);
+    await claim();
+    expect(await requestsOf(claim)).toBe(1);
+  });
+});

@@ -220,6 +220,19 @@ describe("a worker whose owner asks for pay", () => {
     expect(jobs(await claim(9, FREE))).toEqual([rich]);
   });
 
+  it("finds its own account's jobs behind any number of strangers' that pay too little, a page of 64 with each claim", async () => {
+    for (let made = 0; made < 150; made += 1) await createJob(stranger, open());
+    // Turns of accounts go by time.
+    await world.pass(180 * MINUTE);
+    const shared = await createJob(world.submitter, open());
+    await createJob(stranger, open());
+    for (let claims = 0; claims < 2; claims += 1) expect(await claim(1, FREE)).toEqual([]);
+    expect(jobs(await claim(1, FREE))).toEqual([shared]);
+    for (let claims = 0; claims < 3; claims += 1) expect(await claim(1, FREE)).toEqual([]);
+    await world.worker.register({ ...paid, takes: undefined });
+    expect(await claim(9, FREE)).toHaveLength(9);
+  });
+
   it("is held to the exact price where classes are rounded", async () => {
     for (let made = 1; made <= 64; made += 1) await createJob(stranger, open({ maxPrice: made / 100 }));
     const poor = await createJob(stranger, open({ maxPrice: 1.9 }));

@@ -1,0 +1,20 @@
+import { fits } from "../domain/match.ts";
+import type { Slice, WorkerRecord } from "../domain/records.ts";
+import { takesJobsOf } from "./queue.ts";
+
+const MOST_REMEMBERED = 10_000;
+
+/** Whose a job is, and what it asks of a machine. */
+export type Terms = { owner: string; demand: string };
+
+export const termsOf = ({ owner, demand, class: name }: Slice): Terms => ({ owner, demand: demand ?? name });
+
+/** Whether a worker that runs nothing else can take it, and its owner wants it. */
+export const suits = (worker: WorkerRecord, { owner, demand }: Terms): boolean =>
+  takesJobsOf(worker, owner) && fits(demand, worker, owner);
+
+/** A claim looks through the same page of unsuited jobs each time: it reads none of them twice. */
+export function noteUnsuited(unsuited: Map<string, Terms>, job: string, terms: Terms): void {
+  if (unsuited.size >= MOST_REMEMBERED) unsuited.clear();
+  unsuited.set(job, terms);
+}
