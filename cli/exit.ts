@@ -41,6 +41,13 @@ export function explainError(error: unknown): Explained {
     return { exit: EXIT.refused, message: error.message, code: error.code, hint: error.hint };
   if (error instanceof UnreachableError)
     return { exit: EXIT.unreachable, message: error.message, code: "unreachable", hint: error.hint };
+  if (error instanceof Error && "syscall" in error && error.syscall === "uv_cwd")
+    return {
+      exit: EXIT.refused,
+      message: "the current folder was removed",
+      code: "no_such_file",
+      hint: "go to a folder that is there",
+    };
   if (error instanceof Error && "code" in error && "syscall" in error)
     return { exit: EXIT.refused, message: error.message, code: String(error.code), hint: undefined };
   return {

@@ -8,6 +8,7 @@ export type Read = { value: Value } | { mistake: string };
 export function readOptionValue(name: OptionName, text: string): Read {
   const option = optionOf(name);
   const mistake = (allowed: string) => ({ mistake: `--${name} ${JSON.stringify(text)}: ${allowed}` });
+  if (text === "" && option.kind.startsWith("text") && !option.mayBeEmpty) return mistake(`${option.value} is missing`);
   switch (option.kind) {
     case "flag":
       return mistake("takes no value");

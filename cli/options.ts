@@ -21,6 +21,8 @@ export type Option = {
   min?: number;
   max?: number;
   choices?: readonly string[];
+  /** An empty value says something; elsewhere it is a variable that was not set. */
+  mayBeEmpty?: true;
 };
 
 /** Every option of every command, once: its words, how its value is read, and its help. Durations are ms, sizes bytes. */
@@ -29,7 +31,7 @@ export const OPTIONS = {
   exclude: { kind: "texts", value: "GLOB", summary: "leave these out of folders that are sent (repeatable)" },
   output: { kind: "texts", short: "o", value: "GLOB", summary: "bring these files back (repeatable)" },
   script: { kind: "text", value: "FILE", summary: "send this script and run it; #RENDT lines at its top hold options" },
-  name: { kind: "text", value: "NAME", summary: "a name for people" },
+  name: { kind: "text", value: "NAME", mayBeEmpty: true, summary: "a name for people" },
   env: { kind: "texts", value: "K[=V]", summary: "set an environment variable, or pass on one of yours (repeatable)" },
   "env-file": { kind: "texts", value: "FILE", summary: "environment variables, one K=V per line (repeatable)" },
   secret: {
@@ -50,7 +52,12 @@ export const OPTIONS = {
   key: { kind: "text", value: "KEY", summary: "the same key never makes a second job" },
   keep: { kind: "duration", value: "TIME", summary: "how long results are kept after the end" },
   array: { kind: "text", value: "A-B[:STEP][%M]", summary: "one task per number, at most M at once" },
-  each: { kind: "texts", value: "ITEM", summary: "one task per item, which replaces {} (repeatable)" },
+  each: {
+    kind: "texts",
+    value: "ITEM",
+    mayBeEmpty: true,
+    summary: "one task per item, which replaces {} (repeatable)",
+  },
   "each-line": { kind: "text", value: "FILE|-", summary: "one task per line" },
   "each-file": { kind: "text", value: "GLOB", summary: "one task per file; the files are sent" },
   "from-json": { kind: "text", value: "FILE|-", summary: "one task per element of a JSON array" },

@@ -178,7 +178,10 @@ export const jobSpec = z.lazy(() =>
     keepMs: z.int().min(60_000).max(MAX_KEEP_MS).default(DEFAULT_KEEP_MS),
     queue: z
       .string()
-      .regex(/^[@a-z0-9][a-z0-9._-]{0,63}$/)
+      .regex(
+        /^[@a-z0-9][a-z0-9._-]{0,63}$/,
+        "a queue's name: 1 to 64 of a-z, 0-9, '.', '_' and '-', perhaps with @ in front",
+      )
       .optional(),
     /** Least sandbox level; the worker's owner may demand more. */
     sandbox: sandboxLevel.optional(),

@@ -65,6 +65,9 @@ function sorted(found: Map<string, TreeItem>): TreeItem[] {
 }
 
 async function* itemsOf(input: Input, options: CollectOptions): AsyncGenerator<TreeItem> {
+  // It would be the current folder with all that is in it.
+  if (input.path === "")
+    throw new RendtError("no_such_file", 'can\'t send "": a path is missing; the current folder is "."');
   const place = resolve(options.cwd, input.path);
   const stats = await statOf(place);
   if (stats) yield* itemsAt({ place, stats, to: destination(input, place, options.cwd) }, options);

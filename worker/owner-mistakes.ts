@@ -40,7 +40,7 @@ function tellValue(raw: unknown, { code, path, message }: z.core.$ZodIssue): str
 }
 
 const KINDS: Partial<Record<string, string>> = {
-  array: "a list, such as [1, 2]",
+  array: "a list in brackets",
   boolean: "true or false",
   number: "a number",
   object: "a table",

@@ -12,6 +12,7 @@ const allowed = [
   "success-codes",
   "sandbox",
   "max-price",
+  "notify",
 ] as const;
 const parse = (...args: string[]) => parseArguments(args, allowed);
 
@@ -61,6 +62,8 @@ describe("a command line", () => {
     [["--max-price", "NaN"], '--max-price "NaN": use a number with at most 6 decimals, such as 0.5'],
     [["--max-price", "1e99"], '--max-price "1e99": use a number with at most 6 decimals, such as 0.5'],
     [["--max-price", "0.0000001"], '--max-price "0.0000001": use a number with at most 6 decimals, such as 0.5'],
+    [["--notify", ""], '--notify "": COMMAND is missing'],
+    [["-i", ""], '--input "": SRC[=DEST] is missing'],
     [["--sandbox", "iron"], '--sandbox "iron": use none or strict'],
   ])("%j is refused: %s", (args, mistake) => expect(parse(...args).mistakes[0]).toBe(mistake));
 

@@ -17,6 +17,16 @@ it("tells its version, with --version alone or in words", async () => {
   expect(JSON.parse((await run("version", "--json")).stdout)).toMatchObject({ version: "0.0.0-test" });
 });
 
+it("says so when the current folder was removed", () => {
+  const script = 'cd "$1" && rmdir "$1" && exec "$2" "$3" submit --dry-run -- true';
+  const words = ["-c", script, "sh", program.folder("gone"), process.execPath, program.bin];
+  const { status, stderr } = spawnSync("sh", words, { encoding: "utf8" });
+  expect({ status, stderr }).toMatchObject({
+    status: 3,
+    stderr: expect.stringContaining("the current folder was removed (no_such_file)"),
+  });
+});
+
 describe("help", () => {
   it("lists every command", async () => {
     const { code, stdout } = await run("--help");
@@ -172,7 +182,7 @@ describe("a dry run", () => {
   it("checks it by the contract", async () => {
     const { code, stderr } = await run("run", "--dry-run", "--queue", "NO", "--crash-limit", "1000000", "--", "true");
     expect(code).toBe(2);
-    expect(stderr).toMatch(/2 mistakes \(usage\)\n {2}- --crash-limit: .*\n {2}- --queue: /);
+    expect(stderr).toMatch(/2 mistakes \(usage\)\n {2}- --crash-limit: .*\n {2}- --queue: a queue's name: 1 to 64 of/);
   });
 
   it("takes items from a pipe", async () => {

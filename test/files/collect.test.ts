@@ -147,6 +147,14 @@ describe("links", () => {
 });
 
 describe("what can't be sent", () => {
+  it.each(["", "=as.txt"])("no path at all (%j), which would be the whole folder", async (text) => {
+    const cwd = temporaryFolder();
+    makeTree(cwd, { secret: "1" });
+    // As `-i "$UNSET"` and `-i "$UNSET=as.txt"` say it.
+    const { path } = await readInput(text, cwd);
+    expect(await failure(cwd, [{ path }])).toMatchObject({ code: "no_such_file" });
+  });
+
   it.each(["gone.csv", "gone/a", "*.gone", "nowhere/*.csv", "a/b"])("there is no %s", async (input) => {
     const cwd = temporaryFolder();
     makeTree(cwd, { a: "1" });

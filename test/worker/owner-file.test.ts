@@ -140,7 +140,7 @@ it("tells each mistake on a line of its own: where, the value, and what is allow
     expect.stringMatching(/^rules\.idle: there is no such setting; in \[rules\] there may be user-idle, /),
     "rules.max-temperature = 500: 30 to 110 degrees Celsius",
     "rules.memory: it belongs into [limits]",
-    'rules.queues = "own": a list, such as [1, 2]',
+    'rules.queues = "own": a list in brackets',
     'runtimes.0 = "conda": the full path of a folder',
     "slots = 5000: a whole number from 1 to 1024",
     'update = "yes": true or false',
