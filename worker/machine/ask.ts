@@ -2,8 +2,11 @@ import { execFile } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
 
-/** What a program printed to both streams; undefined when it is not there, failed or took too long. */
-export type Ask = (program: string, words: readonly string[]) => Promise<string | undefined>;
+/** What a program printed to both streams, nothing when it took too long; `ok`: it ended with 0. */
+export type Said = { text: string; ok: boolean };
+
+/** Undefined when there is no such program. */
+export type Ask = (program: string, words: readonly string[]) => Promise<Said | undefined>;
 
 const ASK_MS = 5000;
 /** The user `nobody` of Linux systems. */
@@ -23,7 +26,9 @@ export function createAsk(folders: readonly string[]): Ask {
     new Promise((resolve) => {
       const path = folders.map((folder) => join(folder, program)).find(isExecutable);
       if (path === undefined) return resolve(undefined);
-      execFile(path, words, options, (error, out, errors) => resolve(error ? undefined : `${out}${errors}`));
+      execFile(path, words, options, (error, out, errors) =>
+        resolve({ text: error?.killed ? "" : `${out}${errors}`, ok: error === null }),
+      );
     });
 }
 

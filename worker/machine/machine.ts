@@ -20,7 +20,7 @@ export type Machine = {
 /** Looks at what tasks find here: in their folders for commands, not in those of the owner's shell. */
 export async function measureMachine(config: WorkerConfig): Promise<Machine> {
   const ask = createAsk([...houseOf(config).path, ...TASK_PATH.split(":")]);
-  const [runtimes, gpus] = await Promise.all([findRuntimes(ask), findGpus(ask)]);
+  const [runtimes, gpus] = await Promise.all([findRuntimes(ask), findGpus({ ask, notice: config.notice })]);
   const most = config.sandbox === "strict" ? 0 : config.caps.gpus;
   const lent = gpus && { ...gpus, ids: gpus.ids.slice(0, most) };
   const make = lent && lent.ids.length > 0 ? [lent.make] : [];

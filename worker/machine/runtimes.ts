@@ -22,9 +22,9 @@ const RUNTIMES: readonly (readonly [string, string])[] = [
 export async function findRuntimes(ask: Ask): Promise<string[]> {
   const found = await Promise.all(
     RUNTIMES.map(async ([name, word]) => {
-      const text = await ask(name, [word]);
-      if (text === undefined) return [];
-      const version = /\d+(?:\.\d+)+/.exec(text)?.[0];
+      const said = await ask(name, [word]);
+      if (!said?.ok) return [];
+      const version = /\d+(?:\.\d+)+/.exec(said.text)?.[0];
       const tag = `${name}=${version}`;
       return machineTag.safeParse(tag).success && version !== undefined ? [tag] : [name];
     }),
