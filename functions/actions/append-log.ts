@@ -1,5 +1,6 @@
 import { RendtError } from "../../contract/errors.ts";
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
+import type { StreamKey } from "../store/port.ts";
 import type { Call } from "./call.ts";
 import { ownLease } from "./own-lease.ts";
 import { positionOf } from "./positions.ts";
@@ -10,8 +11,10 @@ const KEEP_MS = 3_600_000;
 const POLLED_MS = 500;
 
 /** The stream of one run of a task. */
-export const streamOf = ({ job, index, lease }: { job: string; index: number; lease: string }): string =>
-  `${job}/${index}/${lease}`;
+export const streamOf = ({ job, index, lease }: { job: string; index: number; lease: string }): StreamKey => ({
+  job,
+  run: `${index}/${lease}`,
+});
 
 /** Takes a piece of a log that somebody watches. */
 export async function appendLog(call: Call, request: ParsedRequestOf<"appendLog">): Promise<AnswerOf<"appendLog">> {

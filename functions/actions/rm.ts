@@ -53,8 +53,8 @@ export async function removeJob(world: World, id: string, check: (job: Job | und
 }
 
 /**
- * What a removed job left: outputs and logs, slices, documents. In this order, piece by piece, so that whatever cuts it the next try goes
- * on from there. Its inputs are shared with other jobs and go by their month (docs/adr/0016-removal-by-name.md); live log chunks vanish by themselves.
+ * What a removed job left: outputs and logs, slices, documents and live pieces of logs. In this order, piece by piece, so that whatever cuts
+ * it the next try goes on from there. Its inputs are shared with other jobs and go by their month (docs/adr/0016-removal-by-name.md).
  */
 export async function purge(world: World, { id, owner, slices = 0, named }: Tombstone): Promise<void> {
   const { store, blobs } = world;
@@ -71,5 +71,5 @@ export async function purge(world: World, { id, owner, slices = 0, named }: Tomb
       ...(await meter(world, owner, { slices: found }, {})),
     ]);
   }
-  await store.removeDocuments(id);
+  await store.removeBelongings(id);
 }

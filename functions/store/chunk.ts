@@ -1,8 +1,9 @@
 import { RendtError } from "../../contract/errors.ts";
 import { MAX_LOG_CHUNK_BYTES } from "../../contract/limits.ts";
-import type { LogChunk } from "./port.ts";
+import type { LogChunk, StreamKey } from "./port.ts";
 
-export function assertChunk(stream: string, { offset, data }: LogChunk): void {
+export function assertChunk(key: StreamKey, { offset, data }: LogChunk): void {
+  const stream = nameStream(key);
   if (!Number.isSafeInteger(offset) || offset < 0) {
     throw new RendtError("bad_request", `a chunk of ${stream} at offset ${offset}: offsets count bytes from 0`);
   }
@@ -13,6 +14,9 @@ export function assertChunk(stream: string, { offset, data }: LogChunk): void {
     );
   }
 }
+
+/** One text, for stores and messages. */
+export const nameStream = ({ job, run }: StreamKey): string => `${job}/${run}`;
 
 /** The lowest offset, exclusive, at which a chunk with bytes from `after` on can begin. */
 export const chunksFrom = (after: number): number => Math.max(0, after - MAX_LOG_CHUNK_BYTES) - 1;

@@ -1,19 +1,16 @@
 import { ConditionalCheckFailedException, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { assertChunk, chunksFrom, takeChunks } from "./chunk.ts";
-import { chunksOf, key, parts } from "./dynamo-items.ts";
-import { type Reach, removeAll, walk } from "./dynamo-read.ts";
+import { belongingsOf, chunkKey, key, parts } from "./dynamo-items.ts";
+import { type Reach, walk } from "./dynamo-read.ts";
 import { persist } from "./dynamo-send.ts";
 import { TTL_ATTRIBUTE } from "./keys.ts";
-import type { LogChunk, Store } from "./port.ts";
+import type { LogChunk, Store, StreamKey } from "./port.ts";
 
-/** Offsets in key order; the widest safe integer has 16 digits. */
-const offsetKey = (offset: number): string => String(offset).padStart(16, "0");
-
-/** Log streams: a partition each, an item per chunk, dropped by DynamoDB itself after its time. */
-export function createChunks(reach: Reach): Pick<Store, "appendChunk" | "readChunks" | "removeChunks"> {
-  async function* walkFrom(stream: string, lowest: number): AsyncGenerator<LogChunk, void, undefined> {
-    const above = lowest < 0 ? "" : offsetKey(lowest);
-    for await (const item of walk(reach, chunksOf(stream), { above })) {
+/** Log streams: an item per chunk, dropped by DynamoDB itself after its time. */
+export function createChunks(reach: Reach): Pick<Store, "appendChunk" | "readChunks"> {
+  async function* walkFrom({ job, run }: StreamKey, lowest: number): AsyncGenerator<LogChunk, void, undefined> {
+    const between = [chunkKey(run, lowest + 1), chunkKey(run, Number.MAX_SAFE_INTEGER)] as const;
+    for await (const item of walk(reach, belongingsOf(job), { between })) {
       const { sk, data } = parts.chunk.parse(item);
       yield { offset: sk, data };
     }
@@ -25,7 +22,7 @@ export function createChunks(reach: Reach): Pick<Store, "appendChunk" | "readChu
       const put = new PutItemCommand({
         TableName: reach.table,
         Item: {
-          ...key(chunksOf(stream), offsetKey(chunk.offset)),
+          ...key(belongingsOf(stream.job), chunkKey(stream.run, chunk.offset)),
           data: { B: chunk.data },
           [TTL_ATTRIBUTE]: { N: String(Math.ceil((now + keepMs) / 1000)) },
         },
@@ -41,6 +38,5 @@ export function createChunks(reach: Reach): Pick<Store, "appendChunk" | "readChu
       });
     },
     readChunks: (stream, after, limitBytes) => takeChunks(walkFrom(stream, chunksFrom(after)), after, limitBytes),
-    removeChunks: (stream) => removeAll(reach, chunksOf(stream)),
   };
 }

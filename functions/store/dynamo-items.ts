@@ -22,8 +22,10 @@ export const accountKey = (account: string): Key => key(`time#${account}`, "#");
 /** A counter is an item of its own: one that is hot does not hold up the others. */
 export const counterKey = (account: string, name: string): Key => key(`counter#${account}`, name);
 
-export const documentsOf = (job: string): string => `documents#${job}`;
-export const chunksOf = (stream: string): string => `chunks#${stream}`;
+/** What belongs to a job is in one partition, so that one query finds all of it: documents by hash, and pieces of its logs. */
+export const belongingsOf = (job: string): string => `documents#${job}`;
+/** The widest safe integer has 16 digits. */
+export const chunkKey = (run: string, offset: number): string => `log/${run}/${String(offset).padStart(16, "0")}`;
 /** Directories: the queues, the classes of a queue, and the accounts that hold records of a kind. */
 export const QUEUES = "queues";
 export const classesOf = (queue: string): string => `classes#${queue}`;
@@ -49,7 +51,7 @@ export function recordItem(kind: Kind, id: string, put: NonNullable<Write["put"]
 }
 
 export const documentItem = (job: string, hash: string, text: string): Item => ({
-  ...key(documentsOf(job), hash),
+  ...key(belongingsOf(job), hash),
   text: packed(text),
 });
 
@@ -74,7 +76,7 @@ export const parts = {
     qsk: text.optional(),
   }),
   document: z.object({ pk: text, sk: text, text: packable }),
-  chunk: z.object({ sk: text.transform(Number), data: bytes }),
+  chunk: z.object({ sk: text.transform((sort) => Number(sort.slice(-16))), data: bytes }),
   entry: z.object({ sk: text, seen: number }),
   account: z.object({ virtualTime: number }),
   counter: z.object({ sk: text, amount: number }),

@@ -38,14 +38,17 @@ export async function getItems({ client, table }: Reach, keys: readonly Key[]): 
 export async function* walk(
   { client, table }: Reach,
   partition: string,
-  { above = "", mayLag = false }: { above?: string; mayLag?: boolean } = {},
+  { between, mayLag = false }: { between?: readonly [string, string]; mayLag?: boolean } = {},
 ): AsyncGenerator<Item, void, undefined> {
   const query: QueryCommandInput = {
     TableName: table,
     ConsistentRead: !mayLag,
-    KeyConditionExpression: above === "" ? "#pk = :pk" : "#pk = :pk AND #sk > :above",
-    ExpressionAttributeNames: { "#pk": "pk", ...(above !== "" && { "#sk": "sk" }) },
-    ExpressionAttributeValues: { ":pk": { S: partition }, ...(above !== "" && { ":above": { S: above } }) },
+    KeyConditionExpression: between ? "#pk = :pk AND #sk BETWEEN :from AND :to" : "#pk = :pk",
+    ExpressionAttributeNames: { "#pk": "pk", ...(between && { "#sk": "sk" }) },
+    ExpressionAttributeValues: {
+      ":pk": { S: partition },
+      ...(between && { ":from": { S: between[0] }, ":to": { S: between[1] } }),
+    },
   };
   for (let from: Item | undefined, more = true; more; more = from !== undefined) {
     const page = { ...query, ...(from && { ExclusiveStartKey: from }) };

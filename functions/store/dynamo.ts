@@ -6,8 +6,8 @@ import { createChunks } from "./dynamo-chunks.ts";
 import { commitWrites } from "./dynamo-commit.ts";
 import { createDirectory } from "./dynamo-directory.ts";
 import {
+  belongingsOf,
   documentItem,
-  documentsOf,
   duePartitions,
   holdersOf,
   key,
@@ -73,12 +73,12 @@ export function createDynamoStore(setup: { client: DynamoDBClient; table: string
       return hash;
     },
     async getDocuments(wanted) {
-      const keys = wanted.map(({ job, hash }) => key(documentsOf(job), hash));
+      const keys = wanted.map(({ job, hash }) => key(belongingsOf(job), hash));
       const items = (await getItems(reach, keys)).map((item) => parts.document.parse(item));
       const texts = new Map(items.map(({ pk, sk, text }) => [`${pk} ${sk}`, text]));
       return keys.map(({ pk, sk }) => texts.get(`${pk.S} ${sk.S}`));
     },
-    removeDocuments: (job) => removeAll(reach, documentsOf(job)),
+    removeBelongings: (job) => removeAll(reach, belongingsOf(job)),
 
     async list<K extends Kind>(kind: K, account: string | undefined, page: { limit: number; cursor?: string }) {
       const listed = account === undefined ? await accounts.list(holdersOf(kind)) : [{ entry: account }];

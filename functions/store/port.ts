@@ -24,6 +24,9 @@ export type DueKey = { kind: "job" | "slice" | "tombstone" | "code"; id: string;
 
 export type Page<T> = { items: T[]; next?: string };
 
+/** What one run of a task prints. */
+export type StreamKey = { job: string; run: string };
+
 export type LogChunk = { offset: number; data: Uint8Array };
 
 /** Names an immutable document: it belongs to one job, so that removing a job can't take another job's equal document away. */
@@ -49,8 +52,8 @@ export type Store = {
   /** Writes an immutable document of a job and answers the SHA-256 of its text, its name; writing it again is nothing. */
   putDocument(job: string, text: string): Promise<string>;
   getDocuments(keys: readonly DocumentKey[]): Promise<(string | undefined)[]>;
-  /** Removes all documents of a job, those included whose commit never came. */
-  removeDocuments(job: string): Promise<void>;
+  /** Removes what belongs to a job beside its records: all documents, those included whose commit never came, and its log streams. */
+  removeBelongings(job: string): Promise<void>;
 
   /** Records of an account, newest first (jobs by createdAt, then id). `account` undefined: of all accounts, and always so for accounts themselves. */
   list<K extends "job" | "worker" | "account" | "token" | "audit">(
@@ -93,10 +96,9 @@ export type Store = {
   counts(account: string, names: readonly string[]): Promise<number[]>;
 
   /** Appends ≤ MAX_LOG_CHUNK_BYTES to a log stream; a chunk at an offset that is already there is nothing. Vanishes some time after `keepMs`. */
-  appendChunk(stream: string, chunk: LogChunk, keep: { now: number; keepMs: number }): Promise<void>;
+  appendChunk(stream: StreamKey, chunk: LogChunk, keep: { now: number; keepMs: number }): Promise<void>;
   /** Chunks with bytes from `after` on, and those that begin there, in order; at least one if there is any, else ≤ `limitBytes` together. */
-  readChunks(stream: string, after: number, limitBytes: number): Promise<LogChunk[]>;
-  removeChunks(stream: string): Promise<void>;
+  readChunks(stream: StreamKey, after: number, limitBytes: number): Promise<LogChunk[]>;
 
   /** How many candidates a claimer reads before it picks one at random: 1 where claims are serialised anyway. */
   readonly claimWindow: number;

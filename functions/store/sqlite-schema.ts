@@ -65,6 +65,6 @@ export const SQL = {
 
   putChunk: `INSERT INTO chunks (stream, "offset", data, vanish_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   readChunks: `SELECT "offset", data FROM chunks WHERE stream = ? AND "offset" > ? ORDER BY "offset" LIMIT ?`,
-  removeChunks: "DELETE FROM chunks WHERE stream = ?",
+  removeChunks: "DELETE FROM chunks WHERE stream > ? AND stream < ?",
   dropChunks: "DELETE FROM chunks WHERE rowid IN (SELECT rowid FROM chunks WHERE vanish_at <= ? LIMIT 16)",
 } as const;

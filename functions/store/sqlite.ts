@@ -1,7 +1,7 @@
 import { RendtError } from "../../contract/errors.ts";
 import type { Kind, RecordOf } from "../domain/records.ts";
 import { assertBooking } from "./account.ts";
-import { assertChunk, chunksFrom, takeChunks } from "./chunk.ts";
+import { assertChunk, chunksFrom, nameStream, takeChunks } from "./chunk.ts";
 import { nameDocument } from "./document.ts";
 import { sortable } from "./keys.ts";
 import { readCursor, toPage } from "./page.ts";
@@ -74,7 +74,12 @@ export function createSqliteStore({ file }: { file: string }): Store {
       return hash;
     },
     getDocuments: (keys) => read(() => keys.map(({ job, hash }) => rows.document.get([job, hash])?.text)),
-    removeDocuments: (job) => writer.write(() => run.removeDocuments([job])),
+    removeBelongings: (job) =>
+      writer.write(() => {
+        run.removeDocuments([job]);
+        // Between these two lie all names that begin with the job and a slash.
+        run.removeChunks([`${job}/`, `${job}0`]);
+      }),
 
     list: <K extends Kind>(kind: K, account: string | undefined, page: { limit: number; cursor?: string }) =>
       read(() => {
@@ -142,7 +147,12 @@ export function createSqliteStore({ file }: { file: string }): Store {
       assertChunk(stream, chunk);
       const { offset, data } = chunk;
       await writer.write(() => {
-        run.putChunk([stream, offset, Buffer.from(data.buffer, data.byteOffset, data.byteLength), now + keepMs]);
+        run.putChunk([
+          nameStream(stream),
+          offset,
+          Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+          now + keepMs,
+        ]);
         run.dropChunks([now]);
       });
     },
@@ -150,14 +160,13 @@ export function createSqliteStore({ file }: { file: string }): Store {
       read(() => {
         function* from(offset: number) {
           for (let last: number | undefined = offset; last !== undefined; ) {
-            const found = rows.chunks.all([stream, last, PER_READ]);
+            const found = rows.chunks.all([nameStream(stream), last, PER_READ]);
             yield* found;
             last = found.at(-1)?.offset;
           }
         }
         return takeChunks(from(chunksFrom(after)), after, limitBytes);
       }),
-    removeChunks: (stream) => writer.write(() => run.removeChunks([stream])),
 
     async close() {
       writer.close();

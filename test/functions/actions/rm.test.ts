@@ -122,3 +122,15 @@ it("what is past its retention loses its outputs and logs as well", async () => 
   await world.sweep();
   expect(await stored(keys)).toBe(0);
 });
+
+it("rm takes the live pieces of a log along, also of a task whose worker vanished before it handed anything in", async () => {
+  const id = await createJob(world.submitter, { command: ["true"] });
+  const [lease] = (await world.worker.claim({ worker: WORKER, leases: 1 })).leases;
+  const data = Buffer.from("a line").toString("base64");
+  await world.worker.appendLog({ lease: lease?.id ?? "", index: 0, offset: 0, data });
+  const pieces = () => world.store.readChunks({ job: id, run: `0/${lease?.id}` }, 0, 1000);
+  expect(await pieces()).toHaveLength(1);
+  await world.submitter.cancel({ ids: [id] });
+  expect(await rm(id)).toEqual({ id });
+  expect(await pieces()).toEqual([]);
+});

@@ -25,14 +25,14 @@ export const documentCases: Cases = {
     expect(await store.getDocuments([])).toEqual([]);
   },
 
-  "removing a job's documents takes all of them, and no equal one of another job": async (store) => {
+  "removing what belongs to a job takes all its documents, and no equal one of another job": async (store) => {
     const keys = await Promise.all(
       Array.from({ length: 40 }, async (_, n) => ({ job: "j1", hash: await store.putDocument("j1", `{"n":${n}}`) })),
     );
     const other = { job: "j10", hash: await store.putDocument("j10", '{"n":1}') };
-    await store.removeDocuments("j1");
+    await store.removeBelongings("j1");
     expect(await store.getDocuments([...keys, other])).toEqual([...keys.map(() => undefined), '{"n":1}']);
-    await store.removeDocuments("j1");
+    await store.removeBelongings("j1");
   },
 
   "a document of the largest size is kept, a larger one refused": async (store) => {

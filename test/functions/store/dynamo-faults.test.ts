@@ -160,15 +160,16 @@ describe("a batch of which DynamoDB leaves a part undone", () => {
   });
 
   it("is removed to its end", async () => {
+    const stream = { job: "j1", run: "0/s" };
     const chunk = (offset: number) => ({ offset, data: new Uint8Array(1) });
-    for (const offset of [0, 1, 2]) await store.appendChunk("s", chunk(offset), { now: 1, keepMs: 1 });
+    for (const offset of [0, 1, 2]) await store.appendChunk(stream, chunk(offset), { now: 1, keepMs: 1 });
     const none: Fault = async (_, input) => {
       const wanted = "RequestItems" in input ? input.RequestItems?.[table] : undefined;
       if (!Array.isArray(wanted)) throw new Error("not a BatchWriteItem");
       return { UnprocessedItems: { [table]: wanted }, $metadata: {} };
     };
     meet("BatchWriteItem", none, none);
-    await store.removeChunks("s");
-    expect(await store.readChunks("s", 0, 10)).toEqual([]);
+    await store.removeBelongings("j1");
+    expect(await store.readChunks(stream, 0, 10)).toEqual([]);
   });
 });

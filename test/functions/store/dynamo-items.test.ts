@@ -130,7 +130,11 @@ describe("the items of the table", () => {
   });
 
   it("of a log carry the time at which DynamoDB may drop them, in seconds", async () => {
-    await store.appendChunk("s", { offset: 0, data: new Uint8Array(1) }, { now: 10_000, keepMs: 5_500 });
+    await store.appendChunk(
+      { job: "j1", run: "0/s" },
+      { offset: 0, data: new Uint8Array(1) },
+      { now: 10_000, keepMs: 5_500 },
+    );
     const { Items } = await client.send(new ScanCommand({ TableName: table }));
     expect(Items?.map((item) => item["ttl"])).toEqual([{ N: "16" }]);
   });

@@ -44,9 +44,10 @@ export async function useEverything(store: Store, { transactions }: { transactio
   await store.findDue(1000, { limit: 5 });
   await store.list("job", "ann", { limit: 5 });
   for (const now of [10, 11, 900]) await store.reserve("ann", { costMs: 100, now, maxLeadMs: 150 });
-  await store.appendChunk("s", { offset: 0, data: new Uint8Array(2500) }, { now: 1, keepMs: 1 });
-  await store.appendChunk("s", { offset: 0, data: new Uint8Array(2500) }, { now: 1, keepMs: 1 });
-  await store.readChunks("s", 0, 9000);
-  await store.removeDocuments("j1");
-  await store.removeChunks("s");
+  const stream = { job: "j2", run: "0/s" };
+  await store.appendChunk(stream, { offset: 0, data: new Uint8Array(2500) }, { now: 1, keepMs: 1 });
+  await store.appendChunk(stream, { offset: 0, data: new Uint8Array(2500) }, { now: 1, keepMs: 1 });
+  await store.readChunks(stream, 0, 9000);
+  await store.removeBelongings("j1");
+  await store.removeBelongings("j2");
 }

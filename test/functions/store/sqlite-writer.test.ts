@@ -22,6 +22,7 @@ afterEach(async () => {
 
 const logBytes = () => statSync(`${file}-wal`).size;
 const commit = (id: string) => store.commit([newJob(aJob(id))]);
+const stream = (run: string) => ({ job: "j1", run });
 const ids = (prefix: string) => Array.from({ length: 32 }, (_, n) => `${prefix}${n}`);
 
 describe("the embedded store's writes", () => {
@@ -51,7 +52,7 @@ describe("the embedded store's writes", () => {
     const chunk = { offset: 0, data: new Uint8Array(1) };
     const [a, refused, b] = await Promise.allSettled([
       commit("j1"),
-      store.appendChunk("s", chunk, { now: 0.5, keepMs: 1 }),
+      store.appendChunk(stream("s"), chunk, { now: 0.5, keepMs: 1 }),
       commit("j2"),
     ]);
     expect([a, b]).toEqual([
@@ -59,7 +60,7 @@ describe("the embedded store's writes", () => {
       { status: "fulfilled", value: "ok" },
     ]);
     expect(refused).toMatchObject({ status: "rejected", reason: { code: "internal" } });
-    expect(await store.readChunks("s", 0, 10)).toEqual([]);
+    expect(await store.readChunks(stream("s"), 0, 10)).toEqual([]);
   });
 
   it("that were handed in before it closes are done, later ones refused", async () => {
@@ -74,11 +75,11 @@ describe("the embedded store's writes", () => {
 
   it("drop log chunks whose time is over", async () => {
     const chunk = (offset: number) => ({ offset, data: Uint8Array.of(offset) });
-    await store.appendChunk("old", chunk(0), { now: 1000, keepMs: 500 });
-    await store.appendChunk("new", chunk(0), { now: 1499, keepMs: 500 });
-    expect(await store.readChunks("old", 0, 10)).toHaveLength(1);
-    await store.appendChunk("new", chunk(1), { now: 1500, keepMs: 500 });
-    expect(await store.readChunks("old", 0, 10)).toEqual([]);
-    expect(await store.readChunks("new", 0, 10)).toHaveLength(2);
+    await store.appendChunk(stream("old"), chunk(0), { now: 1000, keepMs: 500 });
+    await store.appendChunk(stream("new"), chunk(0), { now: 1499, keepMs: 500 });
+    expect(await store.readChunks(stream("old"), 0, 10)).toHaveLength(1);
+    await store.appendChunk(stream("new"), chunk(1), { now: 1500, keepMs: 500 });
+    expect(await store.readChunks(stream("old"), 0, 10)).toEqual([]);
+    expect(await store.readChunks(stream("new"), 0, 10)).toHaveLength(2);
   });
 });
