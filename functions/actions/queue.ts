@@ -8,6 +8,8 @@ export const PUBLIC = "public";
 
 /** Work that nobody else may offer to this account's machines: a queue is a grant of trust (design.md §4). */
 export const ownQueue = (account: string): string => `@${account}`;
+/** Whose machines a queue is for alone. */
+export const ownerOf = (queue: string): string | undefined => (queue === PUBLIC ? undefined : queue.slice(1));
 
 /** Where a job waits. Another account's queue would be a way onto its machines. */
 export function queueOf(account: string, { queue }: Pick<JobSpec, "queue">): string {

@@ -8,6 +8,7 @@ import {
   HOUR,
   MINUTE,
   machine,
+  OTHER_WORKER,
   type TestWorld,
   WORKER,
 } from "../../support/world.ts";
@@ -38,6 +39,19 @@ it("counts a job that no machine can run", async () => {
   await world.pass(HOUR);
   await createJob(world.submitter, { command: ["true"] });
   expect(await oldest()).toBe(HOUR);
+});
+
+it("counts a job that waits for one worker", async () => {
+  await world.worker.register(machine(OTHER_WORKER));
+  await createJob(world.submitter, { command: ["true"], worker: OTHER_WORKER });
+  await world.pass(HOUR);
+  await createJob(world.submitter, { command: ["true"], worker: WORKER });
+  await world.pass(5 * MINUTE);
+  expect(await oldest()).toBe(HOUR + 5 * MINUTE);
+  await world.worker.claim({ worker: OTHER_WORKER, leases: 1 });
+  expect(await oldest()).toBe(5 * MINUTE);
+  await claim();
+  expect(await oldest()).toBe(0);
 });
 
 it("of an array that is being worked on is nothing; of one that nobody takes any more, the time since then", async () => {
