@@ -1,7 +1,8 @@
 // Updates of a worker, each with a kill -9 of the worker, its launcher or both at a random step. A supervisor starts the launcher again,
-// as systemd would. Afterwards there has to be a worker that works, and never one older than the last that was kept.
-// node --import ./scripts/ts.mjs bench/updates.ts [--updates 50] [--seed N]
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// as systemd would. Afterwards there has to be a worker that works, and never one older than the last that was kept. Then builds that are
+// kept and come to fail at each start, with kills meanwhile: the one before has to come back, and stay whatever the server offers.
+// node --import ./scripts/ts.mjs bench/updates.ts [--updates 50] [--failing 5] [--seed N]
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -20,7 +21,11 @@ const VICTIMS = ["worker", "launcher", "both"] as const;
 const WITHIN_MS = 60_000;
 
 const { values } = parseArgs({
-  options: { updates: { type: "string", default: "50" }, seed: { type: "string", default: String(Date.now() % 1e6) } },
+  options: {
+    updates: { type: "string", default: "50" },
+    failing: { type: "string", default: "5" },
+    seed: { type: "string", default: String(Date.now() % 1e6) },
+  },
 });
 const report = createReport("updates");
 const random = randomOf(Number(values.seed));
@@ -53,11 +58,13 @@ let stopping = false;
 const own = JSON.parse(String(await output("build"))).version;
 let kept: string = own;
 const took: number[] = [];
-const counts = { arrived: 0, dead: 0, older: 0 };
+const counts = { arrived: 0, dead: 0, older: 0, left: 0, back: 0 };
 try {
   await works();
   for (let at = 1; at <= Number(values.updates); at += 1) await update(`9.${at}.0`);
-  const facts = { updates: took.length, seed: Number(values.seed) };
+  const failing = Number(values.failing);
+  for (let at = 1; at <= failing; at += 1) await failLater(`10.${at}.0`);
+  const facts = { updates: took.length, failing, seed: Number(values.seed) };
   report({
     figure: "updates after which no worker worked",
     value: counts.dead,
@@ -74,6 +81,14 @@ try {
     bar,
     ...facts,
   });
+  report({
+    figure: "builds that came to fail and gave way to the one before",
+    value: counts.left,
+    unit: "builds",
+    bar: { atLeast: failing },
+    ...facts,
+  });
+  report({ figure: "such builds that came again", value: counts.back, unit: "builds", bar: { atMost: 0 }, ...facts });
   report({ figure: "time of an update with a kill", value: median(took), unit: "s", longest: Math.max(...took) });
 } finally {
   stopping = true;
@@ -104,6 +119,34 @@ async function update(version: string): Promise<void> {
   }
   took.push((performance.now() - began) / 1000);
   await told;
+}
+
+/** It works, is kept, and then fails at each start as if something that it needs had gone. */
+async function failLater(version: string): Promise<void> {
+  const file = join(folder, `${version}.mjs`);
+  const gone = join(folder, `${version}.gone`);
+  const check = `import{existsSync as benchIsGone}from"node:fs";if(benchIsGone(${JSON.stringify(gone)}))process.exit(1);\n`;
+  writeFileSync(file, check + release.replaceAll(`"${own}"`, `"${version}"`));
+  await runToEnd([process.execPath, program, "publish", file], { env: { RENDT_HOME: owner }, log });
+  await run();
+  if (!(await until(() => readFileSync(log, "utf8").includes(`version ${version} works and is kept`)))) return;
+  writeFileSync(gone, "");
+  const from = statSync(log).size;
+  const since = () => readFileSync(log).subarray(from).toString();
+  kill("worker");
+  for (let kills = 0; kills < 3; kills += 1) {
+    await sleep(random() * 1000);
+    kill(pick(VICTIMS));
+  }
+  const isLeft = await until(() => since().includes(`version ${version} is not taken again`));
+  if (!(await works())) counts.dead += 1;
+  if (isLeft && (await workerVersion()) === kept) counts.left += 1;
+  // It would start now, and is still what the server offers.
+  rmSync(gone);
+  kill(pick(VICTIMS));
+  if (!(await works())) counts.dead += 1;
+  await sleep(3000);
+  if ((await workerVersion()) === version) counts.back += 1;
 }
 
 function launch(): Started {
