@@ -4,6 +4,7 @@ import { type RuleOf, SECOND } from "./rule.ts";
 export type Hours = { day: number; from: number; upTo: number };
 
 const LOOK_DAYS = 8;
+const DAY_MS = 24 * 60 * 60 * SECOND;
 
 /** Work runs only in these hours of the week, by the clock on the wall. */
 export const createSchedule: RuleOf<{ hours: readonly Hours[] }> = ({ hours }, { clock }) => ({
@@ -15,7 +16,9 @@ export const createSchedule: RuleOf<{ hours: readonly Hours[] }> = ({ hours }, {
     const now = clock.wall();
     const windows = windowsAround(hours, now);
     const current = windows.find(({ from, upTo }) => from <= now && now < upTo);
-    if (current) return { holds: false, text: `the schedule allows work until ${sayMoment(current.upTo)}` };
+    // A weekday names a moment of the next seven days only.
+    const end = current && current.upTo - now <= 7 * DAY_MS ? `until ${sayMoment(current.upTo)}` : "all week";
+    if (current) return { holds: false, text: `the schedule allows work ${end}` };
     const next = windows.find(({ from }) => from > now);
     const text = `the schedule allows no work now${next ? `, but from ${sayMoment(next.from)} on` : ""}`;
     return { holds: true, text, ...(next && { until: next.from }) };

@@ -245,6 +245,13 @@ describe("schedule", () => {
     expect(await at(table, 2026, 6, 6, 12, 30)).toMatchObject({ holds: true });
   });
 
+  it("does not call the same day of the next week by its name alone", async () => {
+    expect(await at({ daily: "00:00-24:00" }, 2026, 6, 5, 12, 0)).toEqual({
+      holds: false,
+      text: "the schedule allows work all week",
+    });
+  });
+
   it("goes over midnight and over the end of the week; hours that touch are one", async () => {
     const table = { fri: "22:00-24:00", sat: "00:00-06:00", sun: "23:00-01:00" };
     expect(await at(table, 2026, 6, 5, 22, 30)).toEqual({
