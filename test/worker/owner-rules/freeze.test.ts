@@ -106,6 +106,9 @@ it("does not ask the server while a rule holds, and takes up worker.toml when it
   const id = await market.submit({ command: ["true"] });
   const requests = await requestsWithin(1500);
   expect(requests).toBe(0);
+  await until(async () =>
+    (await market.client.explain({ id })).reasons.some((text) => text.includes("asks for work now")),
+  );
   expect(await market.client.get({ ids: [id] })).toMatchObject({ items: [{ status: "available" }] });
 
   appendFileSync(ownerFile, "colour = 1\n");
