@@ -33,6 +33,9 @@ export async function collectOutputs(folder: string, job: Job): Promise<Collecte
   // Folders on the way to an output, which come along only with something in them.
   const pending: TreeItem[] = [];
 
+  const top = await lstat(folder).catch(() => undefined);
+  if (!top?.isDirectory()) return { items, problems: ["no outputs: the task took its working folder away"] };
+  await makeReadable(folder, top, 0o700);
   await visit(
     "",
     globs.some(({ matches }) => matches(".")),

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -154,6 +154,24 @@ describe("a task that", () => {
     expect(ended.status).toBe("failed");
     expect(processesWith(marker)).toEqual([]);
   });
+});
+
+it("a task that closes, removes or replaces its working folder gets what is left of it, and nothing of what is there instead", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "rendt-hostile-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const work = join(folder, "work");
+  const collect = () => collectOutputs(work, { globs: ["**"], inputs: undefined, uid: undefined });
+  mkdirSync(work);
+  writeFileSync(join(work, "out"), "x");
+  chmodSync(work, 0o000);
+  expect(await collect()).toMatchObject({ items: [{ path: "out" }], problems: [] });
+  // Root reads it either way.
+  expect(lstatSync(work).mode & 0o777).toBe(0o700);
+  rmSync(work, { recursive: true });
+  const nothing = { items: [], problems: ["no outputs: the task took its working folder away"] };
+  expect(await collect()).toEqual(nothing);
+  symlinkSync("/etc", work);
+  expect(await collect()).toEqual(nothing);
 });
 
 it("an output that becomes a link after it was listed takes nothing along from where it leads", async () => {
