@@ -49,6 +49,18 @@ export const indexCases: Cases = {
     });
   },
 
+  "the next of a class is its soonest slice, and nothing once that is gone": async (store) => {
+    const next = () => store.findNext({ queue: "q", class: "c" });
+    expect(await next()).toBeUndefined();
+    const first = aSlice("j1", { order: 1 });
+    await store.commit([newSlice(aSlice("j2", { order: 2, number: 12 }))]);
+    await store.commit([newSlice(first)]);
+    await store.commit([newSlice(aSlice("j3", { order: 0, class: "c2" }))]);
+    expect(await next()).toEqual({ job: "j1", number: 0, class: "c", order: 1 });
+    await store.commit([nextSlice(first, { status: "finished", open: [] })]);
+    expect(await next()).toEqual({ job: "j2", number: 12, class: "c", order: 2 });
+  },
+
   "queues and classes are apart": async (store) => {
     await store.commit([newSlice(aSlice("j1"))]);
     await store.commit([newSlice(aSlice("j2", { queue: "q2" }))]);

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createDynamoStore } from "../../../functions/store/dynamo.ts";
 import type { Store } from "../../../functions/store/port.ts";
 import { type Dynamo, hasTransactions, startDynamo } from "./dynamo-server.ts";
-import { aJob, newJob, nextJob } from "./records.ts";
+import { aJob, aLiveJob, newJob, nextJob } from "./records.ts";
 
 let dynamo: Dynamo;
 let table: string;
@@ -127,6 +127,16 @@ describe("a DynamoDB that is busy or away", () => {
       code: "unavailable",
       retryAfterMs: expect.any(Number),
     });
+  });
+
+  it("that takes no note takes no record either, and is asked again for both", async () => {
+    // Of the queue, of the class and of the owner, each tried twice.
+    meet("PutItem", ...Array.from({ length: 3 * 2 }, () => throttled));
+    await expect(store.commit([newJob(aLiveJob("j1"))])).rejects.toMatchObject({ code: "unavailable" });
+    expect(await store.get("job", ["j1"])).toEqual([undefined]);
+    expect(await store.listClasses("q")).toEqual([]);
+    await store.commit([newJob(aLiveJob("j1"))]);
+    expect(await store.listClasses("q")).toEqual(["c"]);
   });
 
   it("that does not answer is unavailable", async () => {
