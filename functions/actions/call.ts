@@ -1,6 +1,7 @@
 import type { Principal, Quotas } from "../../contract/account.ts";
 import type { Deps } from "../deps.ts";
 import type { TokenRecord } from "../domain/records.ts";
+import { type Askers, createAskers } from "./askers.ts";
 import { type Builds, createBuilds } from "./builds.ts";
 import { type Classes, createClasses } from "./classes.ts";
 import { createFleet, type Fleet } from "./fleet.ts";
@@ -14,6 +15,7 @@ import { createTold, type Told } from "./told.ts";
 export type World = Deps & {
   specs: Specs;
   sightings: Sightings;
+  askers: Askers;
   /** Records that a claim of this process is at work on: another one looks elsewhere first. Only a hint; commit decides. */
   busy: Set<string>;
   /** ms of a task of a job, as seen last: sizes the first lease of its other slices. */
@@ -38,6 +40,7 @@ export const createWorld = (deps: Deps): World => ({
   ...deps,
   specs: createSpecs(deps),
   sightings: createSightings(deps.store),
+  askers: createAskers(deps.clock),
   busy: new Set(),
   pace: new Map(),
   unsuited: new Map(),

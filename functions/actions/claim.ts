@@ -50,14 +50,16 @@ export async function claim(call: Call, request: ParsedRequestOf<"claim">): Prom
   }
   if (isDraining(worker) && request.holding === 0 && worker.drainedAt === undefined) await noteDrained(world, worker);
   const topics = [...queuesOf(worker, who.scopes).map((queue) => `queue:${queue}`), `worker:${worker.id}`];
-  const { value, enough } = await lookUntil(call, { topics, waitMs: request.wait }, async () => {
+  const look = async () => {
     const draining = isDraining(await world.sightings.see(asker, world.clock()));
     const isNews = told !== undefined && told !== draining;
     const want = { ...request, scopes: who.scopes, room: createRoom(request.free) };
     const leases = draining ? [] : await claimNext(world, worker, want);
     const enough = isNews || leases.length > 0 || (request.leases === 0 && !draining);
     return { value: { leases, draining }, enough };
-  });
+  };
+  const ask = () => lookUntil(call, { topics, waitMs: request.wait }, look);
+  const { value, enough } = await world.askers.during(worker.id, ask);
   const build = await world.builds.offered(world.clock());
   return { ...value, build, retryAfterMs: enough ? 0 : restMs(world, request.idleMs) };
 }

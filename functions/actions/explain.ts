@@ -12,6 +12,8 @@ import { slicesOf, viewJob } from "./view.ts";
 /** A worker that was not heard of for so long is taken for switched off. */
 const SILENT_MS = 6 * 60_000;
 const MOST_WORKERS = 200;
+const NOBODY_ASKS =
+  "no worker that fits asks for work now: each is busy, away, or held back by its owner's rules (`rendt worker why` on its machine)";
 /** Slices that are looked at before the position of a job is only said to be behind them. */
 const MOST_AHEAD = 1000;
 
@@ -34,12 +36,17 @@ export async function explain({ world, who }: Call, { id }: ParsedRequestOf<"exp
   const isWaiting = view.status === "available" || view.status === "waiting";
   if (isWaiting && workers.length === 0) reasons.push(`account ${who.account} has no worker: start one`);
   else if (isWaiting && !workers.some(({ fits }) => fits)) reasons.push("no worker of the account can take it now");
+  else if (view.status === "available" && job.queue !== PUBLIC && nobodyAsks(world, workers)) reasons.push(NOBODY_ASKS);
   const warning = isWaiting && job.queue === PUBLIC ? await warningFor(world, job) : undefined;
   if (warning) reasons.push(warning.message);
   const runs = view.status === "executing" || view.status === "delivering";
   if (runs) reasons.push(...(await aboutRoom(world, job)));
   return { job: view, reasons, ...(ahead !== undefined && { ahead }), workers };
 }
+
+/** Only where questions are held open is it known who asks: elsewhere another process may hear of it. */
+const nobodyAsks = ({ doorbell, askers }: World, workers: readonly { id: string; fits: boolean }[]): boolean =>
+  doorbell.holds && !workers.some(({ id, fits }) => fits && askers.isAsking(id));
 
 /** Jobs before this one in its queue; undefined when nothing of it can be claimed now. */
 async function aheadOf({ store }: World, { id, queue, class: place }: Job): Promise<number | undefined> {

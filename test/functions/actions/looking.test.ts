@@ -295,6 +295,21 @@ describe("explain", () => {
     expect((await other.explain({ id: own })).reasons).toContain("account other has no worker: start one");
   });
 
+  it("says so while no worker that fits asks for work: it is busy, away, or its owner wants it to rest", async () => {
+    const nobodyAsks = expect.stringContaining("no worker that fits asks for work now");
+    expect((await world.worker.claim({ worker: WORKER, leases: 1 })).leases).toEqual([]);
+    const id = await createJob(world.submitter, TRUE);
+    expect((await world.submitter.explain({ id })).reasons).not.toContainEqual(nobodyAsks);
+    world.outage(MINUTE);
+    const { reasons, workers } = await world.submitter.explain({ id });
+    expect(workers).toMatchObject([{ fits: true }]);
+    expect(reasons).toContainEqual(nobodyAsks);
+    const open = await createJob(world.submitter, { ...TRUE, queue: "public" });
+    expect((await world.submitter.explain({ id: open })).reasons).not.toContainEqual(nobodyAsks);
+    const late = await createJob(world.submitter, { ...TRUE, delayMs: HOUR });
+    expect((await world.submitter.explain({ id: late })).reasons).not.toContainEqual(nobodyAsks);
+  });
+
   it("names what a job asks for and a worker has not, and no such worker claims it", async () => {
     await world.worker.register({ ...machine(), memoryBytes: 1024 ** 3 });
     const shutIn = await createJob(world.submitter, { ...TRUE, sandbox: "strict" });
