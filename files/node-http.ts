@@ -10,6 +10,14 @@ export type NodeHttp = {
   close(): void;
 };
 
+/** What createClient needs, made of what sends bytes. */
+export const transportOver =
+  (send: NodeHttp["send"]): Transport =>
+  async (request) => {
+    const answer = await send(request);
+    return { status: answer.status, headers: answer.headers, body: await readText(answer, request) };
+  };
+
 /** Creates the HTTP of one program; call `close` at its end. */
 export function createNodeHttp(options: { pin?: Pin | undefined } = {}): NodeHttp {
   const plain: Route = { request: requestPlain, agent: new Agent(AGENT) };
@@ -37,10 +45,7 @@ export function createNodeHttp(options: { pin?: Pin | undefined } = {}): NodeHtt
 
   return {
     send,
-    async transport(request) {
-      const answer = await send(request);
-      return { status: answer.status, headers: answer.headers, body: await readText(answer, request) };
-    },
+    transport: transportOver(send),
     close() {
       plain.agent.destroy();
       for (const route of secure.values()) void route.then(({ agent }) => agent.destroy());

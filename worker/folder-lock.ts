@@ -1,6 +1,7 @@
 import { existsSync, linkSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { errnoOf } from "../files/disk-error.ts";
 import { makeFolderSync } from "../files/make-folder.ts";
 
 /**
@@ -48,7 +49,7 @@ function place(path: string): boolean {
     linkSync(draft, path);
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    if (errnoOf(error) === "EEXIST") return false;
     throw error;
   } finally {
     unlinkSync(draft);
@@ -62,7 +63,7 @@ function isAlive(path: string): boolean {
     return startOf(pid) === started;
   } catch (error) {
     // EPERM: it lives and belongs to somebody else. All else: no such process, no such file, or no lock of ours.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return errnoOf(error) === "EPERM";
   }
 }
 

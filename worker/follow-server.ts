@@ -1,8 +1,8 @@
 import { UnreachableError } from "../contract/client.ts";
 import { sleep } from "../contract/retry.ts";
 import type { Pin } from "../files/connection.ts";
-import { readText, type Sending } from "../files/exchange.ts";
-import { createNodeHttp, type NodeHttp } from "../files/node-http.ts";
+import type { Sending } from "../files/exchange.ts";
+import { createNodeHttp, type NodeHttp, transportOver } from "../files/node-http.ts";
 import { provesPin } from "../files/node-tls.ts";
 import type { Network } from "../lan/networks.ts";
 import { createRelay } from "../lan/relay.ts";
@@ -122,10 +122,7 @@ export function createFollowingHttp(options: {
 
   return {
     send,
-    async transport(request) {
-      const answer = await send(request);
-      return { status: answer.status, headers: answer.headers, body: await readText(answer, request) };
-    },
+    transport: transportOver(send),
     close() {
       closing.abort();
       relay?.close();

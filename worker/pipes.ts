@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, constants, mkdirSync, openSync, readSync, rmSync, unlinkSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
+import { errnoOf } from "../files/disk-error.ts";
 
 /** Takes what was read; reading goes on once a returned promise is settled. */
 export type Sink = (chunk: Buffer) => Promise<void> | undefined;
@@ -170,7 +171,7 @@ function readNow(fd: number): Buffer | undefined {
   try {
     return Buffer.from(buffer.subarray(0, readSync(fd, buffer, 0, CHUNK_BYTES, null)));
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EAGAIN") return undefined;
+    if (errnoOf(error) === "EAGAIN") return undefined;
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { closeSync, constants, lstatSync, openSync, readSync, type Stats } from "node:fs";
 import { basename, delimiter, join } from "node:path";
 import { messageOf } from "../contract/errors.ts";
+import { errnoOf } from "../files/disk-error.ts";
 import type { Run, RunEnd } from "./sandbox/port.ts";
 import { placeOf } from "./sandbox/sight.ts";
 
@@ -10,7 +11,7 @@ const MOST_SHOWN = 300;
 
 /** Why a command could not be started, in the words and exit codes of a shell; or that it is this machine's fault. */
 export function explainStartFailure(run: Run, error: unknown): Failure {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const code = errnoOf(error);
   const file = run.command[0] ?? "";
   const shown = JSON.stringify(file.length > MOST_SHOWN ? `${file.slice(0, MOST_SHOWN)}…` : file);
   if (code === "E2BIG")

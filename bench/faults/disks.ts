@@ -42,11 +42,27 @@ const JOURNAL_FULL = /journal can't be written: ENOSPC/;
 const said = (stage: Stage, text: RegExp) => until(() => text.test(stage.log()));
 
 /** Its result is too long for what is left of the journal's last block. */
-function submitTalking(stage: Stage, plain: boolean) {
-  const [shell = "", option = "", script = ""] = stage.makeTask({ plain }).spec.command;
-  const command = [shell, option, `${script}\nhead -c 3900 /dev/urandom`];
-  return stage.submit({ plain, gated: true, spec: { command } });
-}
+const fullAtEnd = (name: string, { plain }: { plain: boolean }): Case => ({
+  name,
+  root: true,
+  prepare: small("worker", 8),
+  cleanUp: unmount("worker"),
+  async run(stage) {
+    await stage.worker();
+    const [shell = "", option = "", script = ""] = stage.makeTask({ plain }).spec.command;
+    const command = [shell, option, `${script}\nhead -c 3900 /dev/urandom`];
+    const sent = await stage.submit({ plain, gated: true, spec: { command } });
+    await until(() => sent.runs() === 1);
+    // An output is written right after the task has told that it runs.
+    if (!plain) await sleep(WRITTEN_MS);
+    const free = fill(join(stage.folder, "worker"));
+    sent.open();
+    await said(stage, JOURNAL_FULL);
+    await stage.ended(sent);
+    free();
+    stage.expect(sent);
+  },
+});
 
 export const disks: Case[] = [
   {
@@ -70,41 +86,8 @@ export const disks: Case[] = [
       stage.expect(sent, { runs: { least: 2, most: 20 } });
     },
   },
-  {
-    name: "worker's disk full when its task ends: the result arrives all the same",
-    root: true,
-    prepare: small("worker", 8),
-    cleanUp: unmount("worker"),
-    async run(stage) {
-      await stage.worker();
-      const sent = await submitTalking(stage, true);
-      await until(() => sent.runs() === 1);
-      const free = fill(join(stage.folder, "worker"));
-      sent.open();
-      await said(stage, JOURNAL_FULL);
-      await stage.ended(sent);
-      free();
-      stage.expect(sent);
-    },
-  },
-  {
-    name: "worker's disk full when its task with outputs ends: they arrive all the same",
-    root: true,
-    prepare: small("worker", 8),
-    cleanUp: unmount("worker"),
-    async run(stage) {
-      await stage.worker();
-      const sent = await submitTalking(stage, false);
-      await until(() => sent.runs() === 1);
-      await sleep(WRITTEN_MS);
-      const free = fill(join(stage.folder, "worker"));
-      sent.open();
-      await said(stage, JOURNAL_FULL);
-      await until(async () => (await stage.status(sent)) === "finished");
-      free();
-      stage.expect(sent);
-    },
-  },
+  fullAtEnd("worker's disk full when its task ends: the result arrives all the same", { plain: true }),
+  fullAtEnd("worker's disk full when its task with outputs ends: they arrive all the same", { plain: false }),
   {
     name: "the task fills the disk: its own failure, its own exit code",
     root: true,

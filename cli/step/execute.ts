@@ -3,6 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
 import type { LogStream } from "../../contract/log-frames.ts";
 import type { TaskResult } from "../../contract/result.ts";
+import { errnoOf } from "../../files/disk-error.ts";
 
 export type Execution = {
   command: readonly string[];
@@ -72,6 +73,7 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && (error.code === "ESRCH" || error.code === "EPERM"))) throw error;
+    const errno = errnoOf(error);
+    if (errno !== "ESRCH" && errno !== "EPERM") throw error;
   }
 }

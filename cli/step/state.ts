@@ -5,6 +5,7 @@ import { grant } from "../../contract/grant.ts";
 import { blobRef, manifest } from "../../contract/manifest.ts";
 import { logRef, outcome } from "../../contract/result.ts";
 import { lease, workerId } from "../../contract/worker.ts";
+import { errnoOf } from "../../files/disk-error.ts";
 import { makeFolderSync } from "../../files/make-folder.ts";
 import { Failure } from "../failure.ts";
 
@@ -52,7 +53,7 @@ export function readState<S extends z.ZodType>(schema: S, name: string): z.outpu
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
   }
   const parsed = schema.safeParse(parseJson(text));
