@@ -34,8 +34,8 @@ const RESERVE_BYTES = 2 * 1024 ** 3;
 /** Per process, or for the whole namespace where the system counts so (processes, from Linux 5.14 on). */
 export function rlimits({ processes, openFiles, fileBytes, memoryBytes, cpuMs }: Limits): string[] {
   const commands = ["ulimit -c 0"];
-  // dash and busybox say -p, bash -u.
-  if (processes !== undefined) commands.push(`{ ulimit -p ${processes} || ulimit -u ${processes}; }`);
+  // bash and busybox say -u, dash -p, which in bash is something else.
+  if (processes !== undefined) commands.push(`{ ulimit -u ${processes} 2>/dev/null || ulimit -p ${processes}; }`);
   if (openFiles !== undefined) commands.push(`ulimit -n ${openFiles}`);
   if (fileBytes !== undefined) commands.push(`ulimit -f ${blocks(fileBytes)}`);
   if (memoryBytes !== undefined)

@@ -8,7 +8,10 @@ export const FD = { control: 3, shell: 4, out: 5, errors: 6, say: 7 } as const;
 export const again = (fd: number): string => `/proc/self/fd/${fd}`;
 
 /** How the inner shell begins what it has to say on a job's standard error. */
-export const SPEAKER = `${again(FD.shell)}: `;
+export const SPEAKER = again(FD.shell);
+
+/** Busybox looks at its name for what it is to be. Others that can be given one are; dash can't, and needs none. */
+const NAMED = '( exec -a /bin/sh /bin/sh -c : ) </dev/null 2>/dev/null && exec -a "$0/sh" "$0"; exec "$0"';
 
 /**
  * The outer shell: starts the inner one, and the next when that was killed, so that the worker itself need not fork. It reads a number for
@@ -31,7 +34,7 @@ export function inner(user: SlotUser | undefined): string[] {
     // What is mounted later on the machine is to be seen here too.
     ...["--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "slave", "--"],
     ...["setpriv", ...become, "--no-new-privs", "--pdeathsig", "KILL", "--"],
-    ...[...lastAtDisks(), "setsid", again(FD.shell)],
+    ...[...lastAtDisks(), "setsid", "/bin/sh", "-c", NAMED, again(FD.shell)],
   ];
 }
 
