@@ -190,8 +190,8 @@ describe("beside logind an X server", () => {
     const xSockets = join(await openFake({ setup: refusal("No protocol specified\n") }), "..");
     expect(await createDesktops({ run: sessions(folder(), "greeter"), xSockets, own }).idleSeconds(0)).toEqual([]);
     expect(await createDesktops({ run: sessions(folder(), "user"), xSockets, own }).missing(0)).toMatch(/no D-Bus at/);
-    expect(await createDesktops({ run: folder(), xSockets, own }).missing(0)).toBe(
-      "the X server :0 can't be watched: No protocol specified",
+    expect(await createDesktops({ run: folder(), xSockets, own }).missing(0)).toMatch(
+      /^the X server :0 can't be watched: no key that it takes .*No protocol specified/,
     );
   });
 });
@@ -212,9 +212,9 @@ describe("an X server that is odd", () => {
     [
       "refuses in words, escapes left out",
       { setup: refusal("\u001b[2J No protocol specified\n") },
-      /^\[2J No protocol specified$/,
+      /XAUTHORITY names \(\[2J No protocol specified\)$/,
     ],
-    ["refuses without words", { setup: refusal("") }, /lets nobody in/],
+    ["refuses without words", { setup: refusal("") }, /XAUTHORITY names \(without a word\)$/],
     ["answers with an error", { idle: Buffer.alloc(32, 0) }, /answers with error 0/],
     ["has no such extension", { opcode: undefined }, /no MIT-SCREEN-SAVER/],
     [

@@ -55,16 +55,17 @@ export function createDesktops({
     const [{ sessions, waylands }, displays] = await Promise.all([look(now), askDisplays(now)]);
     // Desktops that logind knows of are asked below, whatever else of them can't be.
     if (sessions.length === 0) assertWatched(waylands, displays);
+    const byX = new Map(displays.flatMap(({ number, seconds }) => (seconds === undefined ? [] : [[number, seconds]])));
     const users = sessions.filter(({ greeter }) => !greeter);
-    const told = await Promise.all(users.map((session) => idleOf(session, displays, now)));
-    return [...told, ...displays.flatMap((display) => (display.why === undefined ? display.seconds : []))];
+    return [...byX.values(), ...(await Promise.all(users.map((session) => idleOf(session, byX, now))))];
   }
 
   /** X tells to the millisecond, and so does GNOME on Wayland; of any other desktop logind knows whether it calls itself idle. */
-  async function idleOf(session: Session, displays: readonly Display[], now: number): Promise<number> {
-    const display = displays.find(({ number }) => number === session.display);
-    if (display?.why === undefined && display) return display.seconds;
-    return (await askMutter(session, now)) ?? (await askLogind(session, now));
+  async function idleOf(session: Session, byX: ReadonlyMap<number, number>, now: number): Promise<number> {
+    const { type, display = -1 } = session;
+    // On Wayland an X server serves some of the windows only.
+    const seconds = type === "x11" ? byX.get(display) : undefined;
+    return seconds ?? (await askMutter(session, now)) ?? (await askLogind(session, now));
   }
 
   async function askMutter({ uid }: Session, now: number): Promise<number | undefined> {

@@ -5,7 +5,7 @@ import { findCookies, type Keys } from "./x-authority.ts";
 import { createXServer, isGone, type XServer } from "./x-server.ts";
 
 /** What an X server of this machine tells: how long it has been idle, or why that is not known. */
-export type Display = { number: number; seconds: number; why?: undefined } | { number: number; why: string };
+export type Display = { number: number; seconds?: number; why?: string };
 
 /** Servers come and go more slowly than this, and one that refuses is not asked more often. */
 const AGAIN_MS = 10_000;

@@ -31,7 +31,8 @@ export const setupLength = (bytes: Buffer): number | undefined =>
 export function readSetup(bytes: Buffer): number {
   if (bytes[0] !== SUCCESS) {
     const words = bytes.toString("latin1", 8, 8 + (bytes[0] === 0 ? (bytes[1] ?? 0) : bytes.length));
-    throw new Error(words.replaceAll(/[^ -~]/g, "").trim() || "it lets nobody in");
+    const said = words.replaceAll(/[^ -~]/g, "").trim() || "without a word";
+    throw new Error(`no key that it takes is in ~/.Xauthority or the file that XAUTHORITY names (${said})`);
   }
   if (bytes.length < 40) throw new Error("its greeting is cut off");
   const screens = 40 + align(bytes.readUInt16LE(24)) + 8 * bytes.readUInt8(29);

@@ -58,7 +58,7 @@ export function createXServer(path: string, cookies: () => Promise<readonly Buff
   };
 }
 
-/** Xwayland hears only what is meant for its own windows. It tells what it is since 22.1; its idle time is none of the user's. */
+/** Xwayland hears only what is meant for its own windows, so its idle time is none of the user's. All but old ones tell what they are. */
 async function prepare({ say }: Line, root: number): Promise<() => Promise<number | undefined>> {
   const query = async (name: string) => readExtension(await say(encodeQueryExtension(name), messageLength));
   if ((await query("XWAYLAND")) !== undefined) return async () => undefined;
