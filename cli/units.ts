@@ -12,9 +12,9 @@ export function parseDuration(text: string): number | undefined {
   return Math.round(ms);
 }
 
-/** Reads `512`, `64K`, `1.5G` (powers of 1024); undefined when it is none of these. */
+/** Reads `512`, `512B`, `64K`, `1.5G` (powers of 1024); undefined when it is none of these. */
 export function parseSize(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)([KMGT]?)$/i.exec(text);
+  const match = /^(\d+(?:\.\d+)?)([KMGT]?|B)$/i.exec(text);
   if (!match) return undefined;
   const unit = match[2]?.toUpperCase() ?? "";
   const bytes = Number(match[1]) * (unit in SIZE_BYTES ? SIZE_BYTES[unit as keyof typeof SIZE_BYTES] : 1);
@@ -36,7 +36,7 @@ function pair(seconds: number, large: number, largeName: string, small: number, 
   return `${Math.floor(seconds / large)}${largeName}${rest > 0 ? ` ${rest}${smallName}` : ""}`;
 }
 
-/** `812`, `1.4K`, `23M`: what `parseSize` reads. */
+/** `812B`, `1.4K`, `23M`: what `parseSize` reads. */
 export function formatSize(bytes: number): string {
   let value = bytes;
   for (const unit of ["", "K", "M", "G"]) {
@@ -47,7 +47,7 @@ export function formatSize(bytes: number): string {
 }
 
 const short = (value: number, unit: string): string =>
-  unit === "" ? String(value) : `${value < 9.95 ? value.toFixed(1) : Math.round(value)}${unit}`;
+  unit === "" ? `${value}B` : `${value < 9.95 ? value.toFixed(1) : Math.round(value)}${unit}`;
 
 /** `1 file`, `3 files` */
 export const countFiles = (count: number): string => `${count} ${count === 1 ? "file" : "files"}`;

@@ -1,7 +1,7 @@
 import { messageOf } from "../contract/errors.ts";
 import { type DiskUse, diskUse, roomAt } from "./disk-use.ts";
 import { lookAtTrees, sharedOutRss, type TreeUse } from "./process-tree.ts";
-import { type Limits, sayBytes } from "./sandbox/limits.ts";
+import { type Limits, sayBytes, sayTime } from "./sandbox/limits.ts";
 import type { TaskFolder } from "./sandbox/port.ts";
 
 /** What a task used at most, as far as it was seen. */
@@ -95,7 +95,7 @@ function tooMuchElse(tree: TreeUse, { cpuMs, processes }: Limits): string | unde
   return undefined;
 }
 
-export const sayCpu = (cpuMs: number): string => `killed: processor time ${cpuMs / 1000} s`;
+export const sayCpu = (cpuMs: number): string => `killed: processor time ${sayTime(cpuMs)}`;
 
 /** The most bytes seen, and the limit that was passed, if so. */
 type DiskLook = { most: number; reason?: string };

@@ -5,7 +5,7 @@ import { explainBadPath } from "../contract/paths.ts";
 import type { Frost } from "./frost.ts";
 import { sayCpu, startGuard } from "./guard.ts";
 import type { OutputPipe, PipeStock } from "./pipes.ts";
-import { sayBytes } from "./sandbox/limits.ts";
+import { sayBytes, sayTime } from "./sandbox/limits.ts";
 import type { Run, RunEnd } from "./sandbox/port.ts";
 import { explainStartFailure } from "./start-failure.ts";
 import { type Stopping, stopOnDemand } from "./stop-on-demand.ts";
@@ -180,7 +180,7 @@ function judge({ code, signal: name }: Exited, stopping: Stopping, run: Run): Fa
   const signal = name === null ? {} : { signal: name };
   const why = stopping.why();
   if (why === "timed out") {
-    const reason = `stopped at its time limit of ${run.timeoutMs} ms`;
+    const reason = `stopped at its time limit of ${sayTime(run.timeoutMs ?? 0)}`;
     return { outcome: "timed_out", exitCode: 124, ...signal, reason };
   }
   if (why === "limit") return { outcome: "limit", exitCode: 137, signal: "SIGKILL", reason: stopping.reason() ?? "" };

@@ -113,15 +113,19 @@ describe("rendt submit", () => {
     );
     expect(await run("wait", id)).toMatchObject({ code: 0, stdout: `${id}  finished (f)\n` });
     expect((await run("show", "last")).stdout).toMatch(/^Status +finished \(f\)$/m);
-    expect((await run("show", id)).stdout).toMatch(/^Outputs +1 file, 2$/m);
+    expect((await run("show", id)).stdout).toMatch(/^Outputs +1 file, 2B$/m);
     expect(JSON.parse((await run("show", id.slice(0, 9), "--json")).stdout)).toMatchObject({
       job: { id, name: "first" },
     });
     expect((await run("list", "--limit", "5")).stdout).toMatch(new RegExp(`^${id} +finished \\(f\\) +first `, "m"));
-    expect((await run("outputs", id)).stdout).toMatch(/^folder +out\/\n2 +out\/sum +[0-9a-f]{64}\n$/);
+    expect((await run("outputs", id)).stdout).toMatch(/^folder +out\/\n2B +out\/sum +[0-9a-f]{64}\n$/);
     expect((await run("outputs", id, "-q")).stdout).toBe("out/\nout/sum\n");
     const to = join(program.dir, "fetched");
-    expect(await run("outputs", id, "--to", to)).toMatchObject({ code: 0, stdout: "", stderr: `1 file, 2 in ${to}\n` });
+    expect(await run("outputs", id, "--to", to)).toMatchObject({
+      code: 0,
+      stdout: "",
+      stderr: `1 file, 2B in ${to}\n`,
+    });
     expect(readFileSync(join(to, "out", "sum"), "utf8")).toBe("6\n");
     expect(JSON.parse((await run("outputs", id, "--json")).stdout)).toMatchObject({ status: "finished" });
     expect(JSON.parse((await run("explain", id, "--json")).stdout)).toMatchObject({ job: { id } });

@@ -49,13 +49,13 @@ it("all ten verbs, by two people with a folder and a token each; each wrong orde
   );
   const id = created.slice(0, 13);
   expect(created).toMatch(
-    /^j\w{12} {2}uploading \(xtbu\)\n6 +data\/n\.txt +PUT for 30m: http:.*\n\d+ +sum\.sh +PUT for 30m: http:.*\n$/,
+    /^j\w{12} {2}uploading \(xtbu\)\n6B +data\/n\.txt +PUT for 30m: http:.*\n\d+B +sum\.sh +PUT for 30m: http:.*\n$/,
   );
   await refused(worker.step("exec-perm", id), "not_released");
   await refused(submitter.step("down-perm", id), "outputs_not_ready");
   await refused(submitter.step("down", id), "outputs_not_ready");
   expect(await fine(submitter.step("send-up", id, "sum.sh"))).toMatch(
-    new RegExp(`^\\d+ +sum\\.sh +sent\n${id} +still to be sent: data/n\\.txt\n$`),
+    new RegExp(`^\\d+B +sum\\.sh +sent\n${id} +still to be sent: data/n\\.txt\n$`),
   );
   expect((await submitter.step("send-up", id, "other")).code).toBe(2);
 
@@ -70,7 +70,7 @@ it("all ten verbs, by two people with a folder and a token each; each wrong orde
   await refused(submitter.step("get"), "wrong_role");
   for (const verb of ["exec-down", "exec", "out-perm", "out-up"])
     await refused(worker.step(verb, id), "not_your_lease");
-  expect(await fine(worker.step("exec-perm", id))).toMatch(/sh sum\.sh data\/n\.txt\n6 +data\/n\.txt +GET for 30m: /);
+  expect(await fine(worker.step("exec-perm", id))).toMatch(/sh sum\.sh data\/n\.txt\n6B +data\/n\.txt +GET for 30m: /);
   await refused(worker.step("exec-perm", id), "not_available");
   expect(await fine(worker.step("get"))).toBe("");
   await refused(worker.step("exec", id), "inputs_missing");
@@ -80,12 +80,12 @@ it("all ten verbs, by two people with a folder and a token each; each wrong orde
   expect(await fine(worker.step("exec", id))).toBe("6\n");
   expect(await fine(submitter.run("show", id))).toMatch(/^Status +executing \(ix\)$/m);
   await refused(worker.step("out-up", id), "outputs_missing");
-  expect(await fine(worker.step("out-perm", id, "total", "more"))).toMatch(/^2 +more\/x +PUT.*\n2 +total +PUT/);
+  expect(await fine(worker.step("out-perm", id, "total", "more"))).toMatch(/^2B +more\/x +PUT.*\n2B +total +PUT/);
   expect(await fine(submitter.run("show", id))).toMatch(/^Status +delivering \(otbu\)$/m);
   expect(await fine(worker.step("out-up", id))).toContain(`${id}  delivered, exit code 0\n`);
 
   expect(await fine(submitter.step("down-perm", id))).toMatch(
-    /\.0 {2}finished \(f\), exit code 0\n2 +more\/x +GET.*\n2 +total +GET/,
+    /\.0 {2}finished \(f\), exit code 0\n2B +more\/x +GET.*\n2B +total +GET/,
   );
   expect(await fine(submitter.step("down", id))).toContain("2 files");
   expect(readFileSync(join(submitter.folder, "total"), "utf8")).toBe("6\n");

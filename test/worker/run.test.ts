@@ -52,7 +52,12 @@ it("stops a command at its time limit, with KILL when it ignores TERM", async ()
   const market = await openMarketplace();
   await market.startWorker({ graceMs: 100 });
   const polite = await market.run({ command: ["sleep", "30"], timeoutMs: 50 });
-  expect(polite).toMatchObject({ outcome: "timed_out", exitCode: 124, signal: "SIGTERM" });
+  expect(polite).toMatchObject({
+    outcome: "timed_out",
+    exitCode: 124,
+    signal: "SIGTERM",
+    reason: "stopped at its time limit of 0.05 s",
+  });
   const deaf = await market.run({ command: ["sh", "-c", "trap '' TERM; sleep 30 & wait; sleep 30"], timeoutMs: 50 });
   expect(deaf).toMatchObject({ outcome: "timed_out", exitCode: 124, signal: "SIGKILL" });
 });
