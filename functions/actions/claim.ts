@@ -4,7 +4,7 @@ import { MAX_LEASE_TASKS } from "../../contract/limits.ts";
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
 import type { Lease } from "../../contract/worker.ts";
 import type { CommandOf } from "../domain/commands.ts";
-import { isOpenTo } from "../domain/demand.ts";
+import { isOpenTo, isPin } from "../domain/demand.ts";
 import { tasksElsewhere } from "../domain/job.ts";
 import { misfits } from "../domain/match.ts";
 import type { WorkerRecord } from "../domain/records.ts";
@@ -180,7 +180,8 @@ async function claimFrom(
         kind: "claim",
         worker: worker.id,
         sharers: slots,
-        alone,
+        // Nobody else may take what is for this worker.
+        alone: alone || isPin(slice.class),
         ...(header && { elsewhere: tasksElsewhere(header) }),
         ...(taskMs !== undefined && { taskMs }),
         ...(most !== undefined && { most }),

@@ -78,7 +78,7 @@ function against(
     open.flatMap(({ avoid }) => (avoid?.worker === worker.id ? avoid.until : [])),
   );
   const open = slices.reduce((sum, slice) => sum + slice.open.length, 0);
-  if (open > 0 && avoided.length === open) {
+  if (open > 0 && avoided.length === open && !isPin(job.class)) {
     const until = new Date(Math.min(...avoided)).toISOString();
     reasons.push(`failed it or gave it back, and is kept from it until ${until} while others are there`);
   }

@@ -131,6 +131,22 @@ describe("a job for one worker", () => {
     expect(jobs(await claim(4, FREE, OTHER_WORKER)).toSorted()).toEqual([byName, byId].toSorted());
   });
 
+  it("that it gave back, or failed, is not kept from it: nobody else may have it", async () => {
+    await world.worker.register(machine(OTHER_WORKER));
+    const id = await createJob(world.submitter, asking(undefined, { worker: WORKER }));
+    const [lease] = await claim(1, FREE);
+    await claim(1, FREE, OTHER_WORKER);
+    await world.worker.finish({
+      worker: WORKER,
+      items: [
+        { lease: lease?.id ?? "", from: 0, results: [], end: { kind: "released", reason: "its worker restarts" } },
+      ],
+    });
+    const { workers } = await world.submitter.explain({ id });
+    expect(workers).toContainEqual(expect.objectContaining({ id: WORKER, fits: true }));
+    expect(jobs(await claim(1, FREE))).toEqual([id]);
+  });
+
   it("is held to the budget of that worker too", async () => {
     const id = await createJob(world.submitter, memory(5, { worker: WORKER }));
     expect(await claim(1, { ...FREE, memoryBytes: GIB })).toEqual([]);
