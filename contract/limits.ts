@@ -52,10 +52,12 @@ export const PACKED_FILE_BYTES = 64 * 1024;
 export const MAX_PACK_BYTES = 32 * 1024 * 1024;
 /** Packs at most this long travel inside the manifest. */
 export const INLINE_PACK_BYTES = 8 * 1024;
-/** From this size a blob is sent in parts (resumable). */
-export const PARTS_FROM_BYTES = 100 * 1024 * 1024;
-/** S3 allows parts of 5 MiB to 5 GiB and at most 10,000 of them (S3 user guide, multipart upload limits). */
+/** From this size a blob is sent in parts (resumable); a pack, which has no parts, is smaller. */
+export const PARTS_FROM_BYTES = 40 * 1024 * 1024;
+/** What clients hash parts of beforehand; the store chooses, and may choose fewer bytes or, for very large blobs, more. */
 export const PART_BYTES = 32 * 1024 * 1024;
+/** S3 allows parts of 5 MiB to 5 GiB and at most 10,000 of them (S3 user guide, multipart upload limits). */
+export const S3_LEAST_PART_BYTES = 5 * 1024 * 1024;
 export const MAX_PARTS = 10_000;
 export const MAX_BLOB_BYTES = MAX_PARTS * 512 * 1024 * 1024;
 

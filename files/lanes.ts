@@ -2,8 +2,8 @@ import { UnreachableError } from "../contract/client.ts";
 import { AnsweredError } from "../contract/errors.ts";
 
 /**
- * How many transfers go at once on one line. It widens by one as long as that moves more bytes a second, and halves when the line or the
- * store fails: so a slow uplink that breaks has little under way to lose, and a fast one is filled.
+ * How many transfers go at once on one line: two at first, more as long as that moves more bytes a second, half as many when the line or the
+ * store fails. So a slow uplink that breaks has little under way to lose, and a fast one is filled.
  */
 export type Lanes = {
   /** Waits for a lane; what it answers is to be called when the transfer is over. */
@@ -12,30 +12,41 @@ export type Lanes = {
 };
 
 export const MOST_LANES = 8;
-const FIRST_LANES = 3;
-/** A wider road has to carry so much more, or the lane is closed again. */
+const FIRST_LANES = 2;
+/** A wider road has to carry so much more, or it is made as narrow as before. */
 const WORTH_IT = 1.1;
-const WINDOW_MS = 1000;
-/** Windows without another attempt after one was of no use. */
-const REST_WINDOWS = 10;
+/** What is judged: so long at least, and so many transfers of each lane, because each counts in the window in which it ends. */
+const WINDOW_MS = 100;
+const ENDED_PER_LANE = 4;
+/** Windows without another attempt after one was of no use: twice as many each time, up to those after a break. */
+const [LEAST_REST, MOST_REST] = [4, 32];
 
 export function createLanes(now: () => number = () => performance.now()): Lanes {
   let width = FIRST_LANES;
   let inUse = 0;
   const waiting = new Set<() => void>();
   let window = { since: now(), bytes: 0, ended: 0 };
-  /** Bytes a second before the last lane was opened. */
-  let before: number | undefined;
+  let idle = true;
+  /** How it was, with bytes a second, before the last lanes were opened. */
+  let before: { width: number; rate: number } | undefined;
+  /** Nothing is known of the line yet: lanes are doubled, then opened one by one. */
+  let doubling = true;
   let rest = 0;
+  let nextRest = LEAST_REST;
   let lastCut = Number.NEGATIVE_INFINITY;
+
+  function begin(): void {
+    window = { since: now(), bytes: 0, ended: 0 };
+  }
 
   function admit(): void {
     for (const go of waiting) {
       if (inUse >= width) return;
-      if (inUse === 0) {
+      if (idle) {
         // Nothing moved until now: that says nothing about the line.
-        window = { since: now(), bytes: 0, ended: 0 };
+        idle = false;
         before = undefined;
+        begin();
       }
       waiting.delete(go);
       inUse += 1;
@@ -45,19 +56,31 @@ export function createLanes(now: () => number = () => performance.now()): Lanes 
 
   function measure(): void {
     const took = now() - window.since;
-    if (took < WINDOW_MS || window.ended < width) return;
+    if (took < WINDOW_MS || window.ended < ENDED_PER_LANE * width) return;
     const rate = window.bytes / took;
-    window = { since: now(), bytes: 0, ended: 0 };
-    if (before !== undefined && rate < before * WORTH_IT) {
-      width = Math.max(1, width - 1);
+    begin();
+    if (before && rate < before.rate * WORTH_IT) {
+      width = before.width;
       before = undefined;
-      rest = REST_WINDOWS;
+      doubling = false;
+      rest = nextRest;
+      nextRest = Math.min(MOST_REST, 2 * nextRest);
     } else if (rest > 0) {
       rest -= 1;
     } else if (width < MOST_LANES && waiting.size > 0) {
-      before = rate;
-      width += 1;
-    }
+      if (before) nextRest = LEAST_REST;
+      before = { width, rate };
+      width = Math.min(MOST_LANES, doubling ? 2 * width : width + 1);
+    } else before = undefined;
+  }
+
+  function narrow(): void {
+    lastCut = now();
+    width = Math.max(1, Math.floor(width / 2));
+    before = undefined;
+    doubling = false;
+    rest = MOST_REST;
+    begin();
   }
 
   return {
@@ -75,14 +98,10 @@ export function createLanes(now: () => number = () => performance.now()): Lanes 
         window.bytes += bytes;
         window.ended += 1;
         // One break ends all that are under way: it counts once.
-        if (isTrouble(error) && enteredAt >= lastCut) {
-          lastCut = now();
-          width = Math.max(1, Math.floor(width / 2));
-          before = undefined;
-          rest = 0;
-          window = { since: now(), bytes: 0, ended: 0 };
-        } else measure();
+        if (isTrouble(error) && enteredAt >= lastCut) narrow();
+        else measure();
         admit();
+        idle = inUse === 0;
       };
     },
   };

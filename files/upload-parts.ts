@@ -12,12 +12,14 @@ type PartsGrant = Extract<Grant, { kind: "parts" }>;
 type Part = { number: number; span: Span; sha256: string };
 type Done = { number: number; etag?: string; sha256: string };
 
-/** Grants for so many parts are asked for at once: half a GiB, which a slow line moves well before they expire. */
+/** Grants for so many parts are asked for at once, while those before are sent: half a GiB at most, so that none grows old. */
 const GRANT_BATCH = 16;
+
+type Upload = { source: BlobSource; grant: PartsGrant; lanes: Lanes; transfer: Transfer };
 
 /** Sends the parts of a large blob that the store does not hold yet, then has them joined. */
 export async function uploadParts(upload: Upload): Promise<void> {
-  const { source, grant, transfer } = upload;
+  const { source, grant, lanes, transfer } = upload;
   const held = new Set(grant.held);
   const done: Done[] = [];
   const missing: number[] = [];
@@ -29,30 +31,14 @@ export async function uploadParts(upload: Upload): Promise<void> {
       transfer.onBytes?.(part.span.end - part.span.start);
     }
   }
-  for (let at = 0; at < missing.length; at += GRANT_BATCH)
-    done.push(...(await uploadBatch(missing.slice(at, at + GRANT_BATCH), upload)));
 
-  const parts = done.sort((a, b) => a.number - b.number);
-  const request = { entry: transfer.entryOf(blobOf(source)), upload: grant.upload, parts };
-  await transfer.client.completeUpload(request, { signal: transfer.signal });
-}
-
-type Upload = { source: BlobSource; grant: PartsGrant; lanes: Lanes; transfer: Transfer };
-
-async function uploadBatch(numbers: number[], upload: Upload): Promise<Done[]> {
-  const { source, grant, lanes, transfer } = upload;
-  const parts: Part[] = [];
-  for (const number of numbers) parts.push(await partOf(source, grant, number));
-  const fresh = new Map((await grantsOf(parts, upload)).map((one, index) => [parts[index]?.number, one]));
-  const done: Done[] = [];
   const parallel = { limit: MOST_LANES, signal: transfer.signal };
-  await forEachParallel(parts, parallel, async (part, signal) => {
+  await forEachParallel(granted(missing, upload), parallel, async ({ part, first }, signal) => {
     const one = { ...transfer, signal };
+    let given = first;
     const send = async () => {
-      const [permission] = fresh.has(part.number)
-        ? [fresh.get(part.number)]
-        : await grantsOf([part], { ...upload, transfer: one });
-      fresh.delete(part.number);
+      const permission = given ?? (await grantsOf([part], { ...upload, transfer: one }))[0];
+      given = undefined;
       if (permission?.kind === "refused") throw asGrantRefusal(permission);
       if (permission?.kind !== "one") return undefined;
       return put(source, { grant: permission, lanes, transfer: one, span: part.span });
@@ -60,7 +46,24 @@ async function uploadBatch(numbers: number[], upload: Upload): Promise<Done[]> {
     const etag = await withRetry(send, { ...(transfer.policy ?? DEFAULT_POLICY), repeatable: true, signal });
     done.push({ number: part.number, sha256: part.sha256, ...(etag === undefined ? {} : { etag }) });
   });
-  return done;
+
+  const parts = done.sort((a, b) => a.number - b.number);
+  const request = { entry: transfer.entryOf(blobOf(source)), upload: grant.upload, parts };
+  await transfer.client.completeUpload(request, { signal: transfer.signal });
+}
+
+/** The parts, each with the grant for its first try. */
+async function* granted(missing: readonly number[], upload: Upload): AsyncGenerator<{ part: Part; first?: Grant }> {
+  for (let at = 0; at < missing.length; at += GRANT_BATCH) {
+    const parts: Part[] = [];
+    for (const number of missing.slice(at, at + GRANT_BATCH))
+      parts.push(await partOf(upload.source, upload.grant, number));
+    const grants = await grantsOf(parts, upload);
+    for (const [index, part] of parts.entries()) {
+      const first = grants[index];
+      yield first ? { part, first } : { part };
+    }
+  }
 }
 
 async function grantsOf(parts: readonly Part[], { source, grant, transfer }: Upload): Promise<Grant[]> {

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { buffer } from "node:stream/consumers";
 import { RendtError } from "../../contract/errors.ts";
+import { PART_BYTES } from "../../contract/limits.ts";
 import { noUpload, openBlobFolder } from "./disk-folder.ts";
 import { createGrantSigner } from "./disk-grant.ts";
 import { readObject } from "./disk-object.ts";
-import { chooseParts, partSizeOf } from "./parts.ts";
+import { chooseParts, cutOf } from "./parts.ts";
 import type { Blobs } from "./port.ts";
 
 export type DiskBlobs = Awaited<ReturnType<typeof createDiskBlobs>>;
@@ -32,9 +33,9 @@ export async function createDiskBlobs(options: DiskOptions) {
       // The same key and content give the same upload, so that there is nothing to remember.
       const upload = createHash("sha256").update(`${blob.sha256} ${blob.size}`).digest("hex").slice(0, 32);
       await folder.startUpload(key, upload);
-      const held = new Map((await folder.heldParts(key, upload))?.map((part) => [part.number, part.size]));
-      await folder.assertRoom(blob.size - [...held.values()].reduce((sum, size) => sum + size, 0));
-      return { upload, partSize: partSizeOf(blob.size), held: [...held.keys()].sort((a, b) => a - b) };
+      const cut = cutOf(blob.size, (await folder.heldParts(key, upload)) ?? [], PART_BYTES);
+      await folder.assertRoom(blob.size - Math.min(blob.size, cut.held.length * cut.partSize));
+      return { upload, ...cut };
     },
     async grantPart(key, { upload, number, size, sha256 }, expiresAt) {
       const sign = (more: { from?: number }) =>

@@ -2,12 +2,27 @@ import { RendtError } from "../../contract/errors.ts";
 import { MAX_PARTS, PART_BYTES } from "../../contract/limits.ts";
 
 const MIB = 1024 * 1024;
+/** A line that breaks then loses a 512th of the blob on average. */
+const PARTS_WANTED = 256;
 
 /** A part that the store has received whole. */
 export type HeldPart = { number: number; size: number; sha256: string };
 
-/** 32 MiB, or as many whole MiB as it takes for 10,000 parts to hold the blob. */
-export const partSizeOf = (bytes: number): number => Math.max(PART_BYTES, Math.ceil(bytes / MAX_PARTS / MIB) * MIB);
+/**
+ * How large the parts of a blob are, in whole MiB: `least` where that makes few of them, then a 256th of the blob up to PART_BYTES, and more
+ * where 10,000 parts would not hold it. Each part is a request, and what a store that keeps no beginnings is sent again after a break.
+ */
+export function partSizeOf(size: number, least: number): number {
+  const wanted = Math.max(least, Math.min(PART_BYTES, size / PARTS_WANTED), size / MAX_PARTS);
+  return Math.ceil(wanted / MIB) * MIB;
+}
+
+/** How a blob is cut, and which of its parts are held, ascending; one that was held when blobs were cut otherwise is no part any more. */
+export function cutOf(size: number, held: readonly HeldPart[], least: number): { partSize: number; held: number[] } {
+  const partSize = partSizeOf(size, least);
+  const fitting = held.filter((part) => part.size === Math.min(partSize, size - (part.number - 1) * partSize));
+  return { partSize, held: [...new Set(fitting.map(({ number }) => number))].sort((a, b) => a - b) };
+}
 
 /** The held parts that make up a blob of `size` bytes, in order, as the client named them; else `wrong_content`. */
 export function chooseParts(

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { RendtError } from "../../contract/errors.ts";
-import { chooseParts, type HeldPart, partSizeOf } from "./parts.ts";
+import { S3_LEAST_PART_BYTES } from "../../contract/limits.ts";
+import { chooseParts, cutOf, type HeldPart } from "./parts.ts";
 import type { Blobs } from "./port.ts";
 import { type Ask, type Bucket, createSender, S3Error } from "./s3-send.ts";
 import { escapeText, readElements, readText } from "./s3-xml.ts";
@@ -97,8 +98,7 @@ export function createS3Blobs(setup: Bucket): Blobs {
 
     async startParts(key, { size }) {
       const upload = (await findUpload(key)) ?? (await beginUpload(key));
-      const held = (await heldParts(key, upload)) ?? [];
-      return { upload, partSize: partSizeOf(size), held: held.map((part) => part.number) };
+      return { upload, ...cutOf(size, (await heldParts(key, upload)) ?? [], S3_LEAST_PART_BYTES) };
     },
 
     grantPart(key, { upload, number, size, sha256 }, expiresAt) {

@@ -7,6 +7,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { OneGrant } from "../../../contract/grant.ts";
+import { PART_BYTES } from "../../../contract/limits.ts";
 import { createDiskBlobs } from "../../../functions/blobs/disk.ts";
 import { createGrantSigner } from "../../../functions/blobs/disk-grant.ts";
 import { startBlobProcess } from "./disk-process.ts";
@@ -89,9 +90,9 @@ describe("a server killed with SIGKILL", () => {
 });
 
 it("an upload in parts goes on after a restart: the parts are held, the grants are good", async () => {
-  const pieces = [randomContent(700_000), randomContent(700_000), randomContent(5)];
+  const pieces = [randomContent(PART_BYTES), randomContent(PART_BYTES), randomContent(5)];
   const whole = {
-    size: 1_400_005,
+    size: 2 * PART_BYTES + 5,
     sha256: createHash("sha256")
       .update(Buffer.concat(pieces.map((p) => p.bytes)))
       .digest("hex"),

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PART_BYTES } from "../../../contract/limits.ts";
 import { createDiskBlobs, type DiskBlobs } from "../../../functions/blobs/disk.ts";
 import { createBlobHandler } from "../../../functions/blobs/disk-http.ts";
 import { type Content, freshKey, refOf, type Subject, send, soon } from "./subject.ts";
@@ -35,6 +36,7 @@ export async function openDisk(
     folder,
     errors,
     origin: `http://127.0.0.1:${port}`,
+    partSize: PART_BYTES,
     tellsHash: false,
     names: { expires: "expires", signature: "signature", upload: "upload", part: "part" },
     async close() {

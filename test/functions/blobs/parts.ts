@@ -12,15 +12,14 @@ import {
   soon,
 } from "./subject.ts";
 
-/** S3 takes no part below 5 MiB but the last. */
-const PART = 5 * 1024 * 1024;
 const MISSING = 12_345;
 
 type Sent = { number: number; sha256: string };
 
 export function checkParts(check: Check, subject: () => Subject): void {
   const make = () => {
-    const pieces = [randomContent(PART), randomContent(PART), randomContent(MISSING)] as const;
+    const { partSize } = subject();
+    const pieces = [randomContent(partSize), randomContent(partSize), randomContent(MISSING)] as const;
     const whole = content(Buffer.concat(pieces.map((piece) => piece.bytes)));
     return { pieces, whole, key: freshKey(whole.sha256) };
   };
@@ -50,7 +49,7 @@ export function checkParts(check: Check, subject: () => Subject): void {
 
     expect(await blobs.head(key)).toEqual({ size: whole.size });
     expect((await get(key)).body.equals(whole.bytes)).toBe(true);
-    const [start, end] = [PART - 10, 2 * PART + 10];
+    const [start, end] = [subject().partSize - 10, 2 * subject().partSize + 10];
     const got = await get(key, { range: `bytes=${start}-${end - 1}` });
     expect(got.status).toBe(206);
     expect(got.body.equals(whole.bytes.subarray(start, end))).toBe(true);

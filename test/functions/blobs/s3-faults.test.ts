@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { S3_LEAST_PART_BYTES } from "../../../contract/limits.ts";
 import type { Blobs } from "../../../functions/blobs/port.ts";
 import { createS3Blobs } from "../../../functions/blobs/s3.ts";
 
@@ -110,15 +111,16 @@ describe("an upload that S3 fails to complete", () => {
 });
 
 it("lists that come in pages are read to their end", async () => {
-  const part = (number: number) =>
-    `<Part><PartNumber>${number}</PartNumber><Size>5</Size><ETag>e</ETag><ChecksumSHA256>${HASH}</ChecksumSHA256></Part>`;
+  const part = (number: number, size: number) =>
+    `<Part><PartNumber>${number}</PartNumber><Size>${size}</Size><ETag>e</ETag><ChecksumSHA256>${HASH}</ChecksumSHA256></Part>`;
   const upload = `<Upload><Key>${KEY}</Key><UploadId>u</UploadId><Initiated>2026-01-01T00:00:00Z</Initiated></Upload>`;
   answers = [
     status(200, `<R>${upload}</R>`),
-    status(200, `<R>${part(1)}<NextPartNumberMarker>1</NextPartNumberMarker><IsTruncated>true</IsTruncated></R>`),
-    status(200, `<R>${part(3)}<IsTruncated>false</IsTruncated></R>`),
+    status(200, `<R>${part(1, S3_LEAST_PART_BYTES)}<NextPartNumberMarker>1</NextPartNumberMarker><IsTruncated>true</IsTruncated></R>`),
+    status(200, `<R>${part(3, 5)}<IsTruncated>false</IsTruncated></R>`),
   ];
-  expect(await blobs.startParts(KEY, BLOB)).toMatchObject({ upload: "u", held: [1, 3] });
+  const large = { ...BLOB, size: 2 * S3_LEAST_PART_BYTES + 5 };
+  expect(await blobs.startParts(KEY, large)).toMatchObject({ upload: "u", held: [1, 3] });
   expect(asked.at(-1)).toContain("part-number-marker=1");
 });
 

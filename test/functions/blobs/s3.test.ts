@@ -7,6 +7,7 @@ import {
   S3Client,
 } from "@aws-sdk/client-s3";
 import { describe, expect, it } from "vitest";
+import { S3_LEAST_PART_BYTES } from "../../../contract/limits.ts";
 import { createS3Blobs } from "../../../functions/blobs/s3.ts";
 import { describeBlobs } from "./blobs-contract.ts";
 import type { Subject } from "./subject.ts";
@@ -51,6 +52,7 @@ async function openS3(): Promise<Subject> {
     stranger: createS3Blobs({ ...reach, credentials: async () => anothers }),
     clock: offset,
     origin: endpoint ?? "",
+    partSize: S3_LEAST_PART_BYTES,
     tellsHash: true,
     names: { expires: "X-Amz-Expires", signature: "X-Amz-Signature", upload: "uploadId", part: "partNumber" },
     async close() {

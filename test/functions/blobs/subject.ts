@@ -17,6 +17,8 @@ export type Subject = {
   clock: { offsetMs: number };
   /** The same store, but its grants are signed with another secret. */
   stranger: Blobs;
+  /** How large it wants the parts of a blob that has few. */
+  partSize: number;
   /** Whether `head` knows the SHA-256 of what was sent whole. */
   tellsHash: boolean;
   /** How this store's URLs name what a grant says. */
