@@ -9,11 +9,11 @@ import { readLog } from "../sdk/read-log.ts";
 import { createLogFollower } from "./logs/follow.ts";
 import { fuzzMasker } from "./logs/fuzz.ts";
 import { timeLines } from "./logs/live-lines.ts";
-import { openPolledServer } from "./logs/polled-server.ts";
 import { openLine } from "./logs/proxy.ts";
 import { createReport } from "./support/emit.ts";
 import { type Market, openMarket } from "./support/market.ts";
 import { percentile, randomOf } from "./support/numbers.ts";
+import { openPolledServer } from "./support/polled-server.ts";
 import { MIB, peakRssBytes } from "./support/proc.ts";
 import { builtProgram, start } from "./support/process.ts";
 

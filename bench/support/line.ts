@@ -8,6 +8,8 @@ export type Line = {
   /** Bytes that came from the program, those included that a cut lost; and that went to it. */
   readonly up: number;
   down: number;
+  /** Of `up` those that it carried before they were lost: the others lay in buffers of this machine, behind its rate. */
+  carried: number;
   /** Hears of each piece that moved. */
   heard: (() => void) | undefined;
   /** Breaks all connections. */
@@ -17,7 +19,7 @@ export type Line = {
 
 /** `upRate`: bytes a second towards the server, all connections together. */
 export async function openLine(target: string, { upRate }: { upRate?: number } = {}): Promise<Line> {
-  const { hostname, port } = new URL(target);
+  const { protocol, hostname, port } = new URL(target);
   const rate = upRate === undefined ? undefined : createRate(upRate);
   const sockets = new Set<Socket>();
   const nears = new Set<Socket>();
@@ -36,7 +38,10 @@ export async function openLine(target: string, { upRate }: { upRate?: number } =
       }
     };
     for (const socket of [near, far]) socket.on("error", end).once("close", end);
-    pump(rate ? rate.pace(near) : near, far, () => line.heard?.());
+    pump(rate ? rate.pace(near) : near, far, (bytes) => {
+      line.carried += bytes;
+      line.heard?.();
+    });
     pump(far, near, (bytes) => {
       line.down += bytes;
       line.heard?.();
@@ -47,11 +52,12 @@ export async function openLine(target: string, { upRate }: { upRate?: number } =
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
   const line: Line = {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `${protocol}//127.0.0.1:${address.port}`,
     get up() {
       return [...nears].reduce((sum, { bytesRead }) => sum + bytesRead, up);
     },
     down: 0,
+    carried: 0,
     heard: undefined,
     cut() {
       up += unreadBytes(address.port);

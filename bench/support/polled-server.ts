@@ -8,22 +8,24 @@ import { createToken } from "../../functions/auth.ts";
 import { createS3Blobs } from "../../functions/blobs/s3.ts";
 import { createRandom } from "../../functions/local/random.ts";
 import { createDynamoStore } from "../../functions/store/dynamo.ts";
-import { openDynalite } from "../support/dynamo.ts";
+import { openDynalite } from "./dynamo.ts";
 
 export type PolledServer = { url: string; tokens: { submitter: string; worker: string }; close(): Promise<void> };
+type S3 = { bucket?: string; endpoint?: string };
 
 /**
- * The cloud form behind HTTP on this machine: nothing is ever held open, so everybody polls, over DynamoDB's stand-in. There is no S3: jobs
- * have to be without files, and print little.
+ * The cloud form behind HTTP on this machine: nothing is ever held open, so everybody polls, over DynamoDB's stand-in. Without the `endpoint`
+ * of an S3, jobs have to be without files, and print little.
  */
-export async function openPolledServer(): Promise<PolledServer> {
+export async function openPolledServer({ bucket = "bucket", endpoint }: S3 = {}): Promise<PolledServer> {
   const dynalite = await openDynalite();
   const clock = Date.now;
   const store = createDynamoStore({ client: dynalite.connect(), table: dynalite.table, clock });
-  const credentials = { accessKeyId: "bench", secretAccessKey: "bench" };
+  const credentials = { accessKeyId: "test", secretAccessKey: "test" };
+  const where = { bucket, endpoint, region: "us-east-1" };
   const world = createWorld({
     store,
-    blobs: createS3Blobs({ bucket: "bucket", region: "us-east-1", credentials: async () => credentials, clock }),
+    blobs: createS3Blobs({ ...where, credentials: async () => credentials, clock }),
     doorbell: silentDoorbell,
     clock,
     random: createRandom(),
