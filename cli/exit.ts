@@ -59,5 +59,9 @@ export function explainError(error: unknown): Explained {
   };
 }
 
+/** The message with its code behind the first line; several mistakes follow, a line each. */
+export const withCode = ({ message, code }: Pick<Explained, "message" | "code">): string =>
+  message.replace(/\n|$/, (end) => ` (${code})${end}`);
+
 /** As `run` has it: everything that is neither the command's own end nor wrong usage is 125. */
 export const runExitOf = (exit: number): number => (exit === EXIT.usage ? EXIT.usage : RUN_EXIT.lost);

@@ -64,11 +64,11 @@ function miscounted(command: Command, words: readonly string[]): string[] {
 
 /** Loaded when needed: the error classes bring the contract's schemas with them. */
 async function tellError(error: unknown, command: Command | undefined, terminal: Terminal): Promise<number> {
-  const { explainError, runExitOf } = await import("./exit.ts");
-  const { exit, message, code, hint, stack } = explainError(error);
+  const { explainError, runExitOf, withCode } = await import("./exit.ts");
+  const explained = explainError(error);
+  const { exit, hint, stack } = explained;
   if (stack) terminal.say(stack);
-  const [first, ...more] = message.split("\n");
-  terminal.say([`rendt: ${first} (${code})`, ...more].join("\n"));
+  terminal.say(`rendt: ${withCode(explained)}`);
   if (hint) terminal.say(`hint: ${hint}`);
   return command?.name === "run" ? runExitOf(exit) : exit;
 }

@@ -1,10 +1,12 @@
 import { statfsSync } from "node:fs";
+import { join } from "node:path";
 import type { Client } from "../../contract/client.ts";
 import { PROTOCOL_VERSION } from "../../contract/limits.ts";
 import type { AnswerOf } from "../../contract/operations.ts";
 import { foldersOf } from "../../sdk/profile.ts";
+import { checkOwnerFile } from "../../worker/check-owner-file.ts";
 import type { Call } from "../command.ts";
-import { explainError } from "../exit.ts";
+import { explainError, withCode } from "../exit.ts";
 import { addressOf, reach } from "../server.ts";
 import { formatTable } from "../table.ts";
 import { formatAgo, formatDuration, formatSize } from "../units.ts";
@@ -45,10 +47,11 @@ async function examine(check: string, look: Check["look"]): Promise<Finding> {
     const found = await look();
     return typeof found === "string" ? { check, ok: true, found } : found;
   } catch (error) {
-    const { message, code, hint } = explainError(error);
+    const explained = explainError(error);
+    const { hint } = explained;
     // Elsewhere an unreachable server's hint sends people here.
     const next = hint?.includes("rendt doctor") ? "start it with `rendt up`, or name another: `rendt login URL`" : hint;
-    return { check, ok: false, found: `${message} (${code})`, hint: next };
+    return { check, ok: false, found: withCode(explained), hint: next };
   }
 }
 
@@ -56,6 +59,7 @@ function checks(call: Call): Check[] {
   const submitter = () => reach(call, "submitter").client;
   return [
     { name: "node", look: lookAtNode },
+    { name: "worker.toml", look: () => lookAtOwnerFile(call) },
     { name: "profile", look: () => addressOf(call, "submitter").url },
     { name: "server", look: () => lookAtServer(submitter()) },
     { name: "clock", look: () => lookAtClock(submitter()) },
@@ -71,6 +75,14 @@ function lookAtNode(): Finding {
   const ok = major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1]);
   const hint = ok ? undefined : `install Node ${LEAST_NODE.join(".")} or newer`;
   return { check: "node", ok, found: process.versions.node, hint };
+}
+
+/** As the worker of this user would read it. */
+async function lookAtOwnerFile({ environment }: Call): Promise<string> {
+  const { config, data } = foldersOf(environment);
+  const setting = { state: join(data, "worker"), xAuthority: environment["XAUTHORITY"] };
+  const isThere = await checkOwnerFile(join(config, "worker.toml"), setting);
+  return isThere ? "a worker can start with it" : "none: a worker here has no house rules";
 }
 
 async function lookAtServer(client: Client): Promise<Finding> {

@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { COMMANDS } from "../../cli/commands.ts";
 import { buildProgram, type Program } from "./program.ts";
@@ -144,6 +146,21 @@ describe("without a server", () => {
     expect(stdout).toMatch(/^ok +node /m);
     expect(stdout).toMatch(/^wrong +server +can't reach/m);
     expect(stderr).toMatch(/^hint: start it with `rendt up`/);
+  });
+
+  it("doctor reads worker.toml as a worker would", async () => {
+    const home = program.folder("owner");
+    const look = () => program.run(["doctor"], { env: { ...nowhere, RENDT_HOME: home } });
+    expect((await look()).stdout).toMatch(/^ok +worker\.toml +none/m);
+    writeFileSync(join(home, "worker.toml"), 'slots = 0\n[rules]\nfree-disk = "900000T"\n');
+    const { code, stdout, stderr } = await look();
+    expect(code).toBe(3);
+    expect(stdout).toMatch(
+      /^wrong +worker\.toml +.* has 2 mistakes \(bad_owner_file\)\n {2}- slots = 0: .*\n {2}- rules\.free-disk: .*\n(ok|wrong) /m,
+    );
+    expect(stderr).toContain("hint: docs/worker.md");
+    writeFileSync(join(home, "worker.toml"), "slots = 1\n");
+    expect((await look()).stdout).toMatch(/^ok +worker\.toml +a worker can start with it/m);
   });
 
   it("a URL that is none is refused, with the ways to name a server", async () => {
