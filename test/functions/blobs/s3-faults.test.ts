@@ -116,7 +116,10 @@ it("lists that come in pages are read to their end", async () => {
   const upload = `<Upload><Key>${KEY}</Key><UploadId>u</UploadId><Initiated>2026-01-01T00:00:00Z</Initiated></Upload>`;
   answers = [
     status(200, `<R>${upload}</R>`),
-    status(200, `<R>${part(1, S3_LEAST_PART_BYTES)}<NextPartNumberMarker>1</NextPartNumberMarker><IsTruncated>true</IsTruncated></R>`),
+    status(
+      200,
+      `<R>${part(1, S3_LEAST_PART_BYTES)}<NextPartNumberMarker>1</NextPartNumberMarker><IsTruncated>true</IsTruncated></R>`,
+    ),
     status(200, `<R>${part(3, 5)}<IsTruncated>false</IsTruncated></R>`),
   ];
   const large = { ...BLOB, size: 2 * S3_LEAST_PART_BYTES + 5 };
