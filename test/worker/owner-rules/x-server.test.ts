@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createDesktops } from "../../../worker/owner-rules/sensors/desktops.ts";
 import { ownSockets } from "../../../worker/owner-rules/sensors/own-sockets.ts";
-import { readAuthority } from "../../../worker/owner-rules/sensors/x-authority.ts";
+import { findCookies, readAuthority } from "../../../worker/owner-rules/sensors/x-authority.ts";
 import { createXServer } from "../../../worker/owner-rules/sensors/x-server.ts";
 
 function folder(): string {
@@ -34,6 +34,20 @@ it("keys are read as xauth writes them: of this display or of all, and of the ki
   // Cut anywhere, no key is half.
   for (let at = 0; at <= file.length; at += 1)
     for (const key of readAuthority(file.subarray(0, at), 1)) expect([a, c]).toContainEqual(Buffer.from(key));
+});
+
+it("no key is looked for in what is no plain file, such as a pipe, a link or a folder", async () => {
+  const run = folder();
+  const [key, other] = [randomBytes(16), randomBytes(16)];
+  const user = join(run, "user/1000");
+  mkdirSync(join(user, "xauth_folder"), { recursive: true });
+  writeFileSync(join(user, "xauth_good"), authority("7", key));
+  writeFileSync(join(run, "elsewhere"), authority("7", other));
+  symlinkSync(join(run, "elsewhere"), join(user, "xauth_link"));
+  expect(spawnSync("mkfifo", [join(user, "xauth_pipe")]).status).toBe(0);
+  const found = await findCookies(7, { run });
+  expect(found).toContainEqual(key);
+  expect(found).not.toContainEqual(other);
 });
 
 describe("a real X server", { timeout: 30_000 }, () => {

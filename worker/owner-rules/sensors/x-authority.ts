@@ -1,4 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { namesIn } from "./read.ts";
@@ -6,12 +7,13 @@ import { namesIn } from "./read.ts";
 const COOKIE = "MIT-MAGIC-COOKIE-1";
 /** A user has one key for a display; more are leavings of earlier names of the machine. */
 const MOST_COOKIES = 8;
+const MOST_BYTES = 64 * 1024;
 
 /** Where to look beside the usual places: the file that XAUTHORITY names. */
-export type Keys = { run: string; home?: string; file?: string | undefined };
+export type Keys = { run: string; file?: string | undefined };
 
 /** The keys to a display that this user may read: in the user's home, and where display managers put them. Root finds everybody's. */
-export async function findCookies(display: number, { run, home = homedir(), file }: Keys): Promise<Buffer[]> {
+export async function findCookies(display: number, { run, file }: Keys): Promise<Buffer[]> {
   const homes = process.getuid?.() === 0 ? (await namesIn("/home")).map((name) => join("/home", name)) : [];
   const users = (await namesIn(join(run, "user"))).map((uid) => join(run, "user", uid));
   const besides = await Promise.all(
@@ -22,12 +24,23 @@ export async function findCookies(display: number, { run, home = homedir(), file
   );
   const paths = [
     ...(file ? [file] : []),
-    ...[home, ...homes].map((folder) => join(folder, ".Xauthority")),
+    ...[homedir(), ...homes].map((folder) => join(folder, ".Xauthority")),
     ...besides.flat(),
   ];
-  const files = await Promise.all(paths.map((path) => readFile(path).catch(() => Buffer.alloc(0))));
+  const files = await Promise.all(paths.map((path) => readPlain(path).catch(() => Buffer.alloc(0))));
   const found = files.flatMap((bytes) => readAuthority(bytes, display)).map((cookie) => cookie.toString("hex"));
   return [...new Set(found)].slice(0, MOST_COOKIES).map((hex) => Buffer.from(hex, "hex"));
+}
+
+/** What lies in others' homes may be a pipe that never ends or a link to a device, for which root's worker must not fall. */
+async function readPlain(path: string): Promise<Buffer> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  try {
+    const stats = await file.stat();
+    return stats.isFile() && stats.size <= MOST_BYTES ? await file.readFile() : Buffer.alloc(0);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Entries of address family, address, display, kind and key, each with its length (Xau(3)); what is cut off is left out. */
