@@ -8,19 +8,23 @@ import { median, percentile, randomOf } from "./support/numbers.ts";
 const [cancels = 500, deaths = 200, seed = Date.now() % 2 ** 31] = process.argv.slice(2).map(Number);
 const report = createReport("kills");
 const random = randomOf(seed);
-const GRACE_MS = 20;
-/** Half of all moments lie within the first few milliseconds, where a process may just be being made. */
-const moment = (run: number): number => random() * (run % 2 === 0 ? 6 : 40);
+const GRACE_MS = 200;
+const SLOTS = 3;
+/** Within the first few milliseconds a process may just be being made; later a whole family is at work, at level strict too. */
+const WITHIN_MS = [6, 40, 150];
+const moment = (): number => random() * (WITHIN_MS[Math.floor(random() * WITHIN_MS.length)] ?? 0);
 
 for (const level of ["none", "strict"] as const) {
+  const moments = Array.from({ length: cancels }, moment);
   const { tookMs, survivors, wrong } = await cancelRuns({
     level,
     runs: cancels,
+    slots: SLOTS,
     graceMs: GRACE_MS,
-    after: moment,
+    after: (run) => moments[run] ?? 0,
     notice: console.error,
   });
-  const facts = { level, runs: cancels, seed, graceMs: GRACE_MS };
+  const facts = { level, runs: cancels, seed, graceMs: GRACE_MS, slots: SLOTS };
   report({
     figure: `survivors of cancels at ${level}`,
     value: survivors,
@@ -50,7 +54,7 @@ const { tookMs, survivors } = await killWorkers({
   runs: deaths,
   level: (run) => (run % 2 === 0 ? "none" : "strict"),
   // Every third while it makes its slots.
-  when: (run) => (run % 3 === 0 ? { after: "starting", ms: random() * 80 } : { after: "running", ms: moment(run) }),
+  when: (run) => (run % 3 === 0 ? { after: "starting", ms: random() * 80 } : { after: "running", ms: moment() }),
 });
 report({
   figure: "survivors of killed workers",

@@ -21,6 +21,8 @@ export type SlotShell = {
   first(): number | undefined;
   /** Runs a text made with this number; resolves when nobody is left of it. */
   run(text: (number: number) => string): Promise<Ended>;
+  /** Ends its whole namespace; what is run later waits for the next one. */
+  kill(): void;
   close(): Promise<void>;
 };
 
@@ -41,6 +43,7 @@ export function startSlotShell({ channels, user, notice }: Setting): SlotShell {
   let generation = 0;
   let deaths = 0;
   let closing = false;
+  let killed = false;
   let up = createGate();
   let runs = 0;
   let current: { number: number; end(how: Ended): void } | undefined;
@@ -81,9 +84,13 @@ export function startSlotShell({ channels, user, notice }: Setting): SlotShell {
   function died(why: string): void {
     first = undefined;
     deaths += 1;
-    const before = up;
-    up = createGate();
-    before.shut(why);
+    // Whoever came after a kill of ours waits for the next one already.
+    if (!killed) {
+      const before = up;
+      up = createGate();
+      before.shut(why);
+    }
+    killed = false;
     if (closing || deaths >= MOST_DEATHS) up.shut(why);
     end({ dead: why });
   }
@@ -155,6 +162,13 @@ export function startSlotShell({ channels, user, notice }: Setting): SlotShell {
         current = { number, end: resolve };
         control.write(text(number));
       });
+    },
+    kill() {
+      if (first === undefined) return;
+      killed = true;
+      up = createGate();
+      signalTo(first, "SIGKILL");
+      first = undefined;
     },
     async close() {
       closing = true;

@@ -85,11 +85,7 @@ export function startInSlot(shell: SlotShell, task: Task): Started {
     const send = signal === "SIGTERM" ? ask : end;
     clearInterval(sending);
     sending = setInterval(send, AGAIN_MS);
-    if (signal === "SIGKILL")
-      belt ??= setTimeout(() => {
-        const first = shell.first();
-        if (first !== undefined) signalTo(first, "SIGKILL");
-      }, STUBBORN_MS);
+    if (signal === "SIGKILL") belt ??= setTimeout(shell.kill, STUBBORN_MS);
     send();
   }
 

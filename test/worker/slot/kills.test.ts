@@ -14,7 +14,14 @@ const NOBODY = 65_534;
 it.each(["none", ...(strictMissing === undefined ? ["strict" as const] : [])] as const)(
   "nothing outlives a cancel at level %s, at whatever moment it comes",
   async (level) => {
-    const found = await cancelRuns({ level, runs: 24, graceMs: 20, after: (run) => run, notice: () => undefined });
+    const found = await cancelRuns({
+      level,
+      runs: 24,
+      slots: 2,
+      graceMs: 20,
+      after: (run) => run,
+      notice: () => undefined,
+    });
     expect(found).toMatchObject({ survivors: 0, wrong: [] });
   },
 );
