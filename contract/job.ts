@@ -4,15 +4,12 @@ import {
   DEFAULT_CRASH_LIMIT,
   DEFAULT_KEEP_MS,
   MAX_ARGUMENT_BYTES,
-  MAX_ASKED_BYTES,
   MAX_COMMAND_ARGUMENTS,
   MAX_COUNT,
-  MAX_CPUS,
   MAX_CREATE_JOBS,
   MAX_DELAY_MS,
   MAX_ENVIRONMENT_BYTES,
   MAX_GET_JOBS,
-  MAX_GPUS,
   MAX_ITEM_BYTES,
   MAX_KEEP_MS,
   MAX_LIST_ITEMS,
@@ -21,54 +18,25 @@ import {
   MAX_PRICE,
   MAX_PRIORITY_S,
   MAX_RETRIES,
-  MAX_SECRETS_BYTES,
   MAX_TIMEOUT_MS,
   MAX_WAIT_MS,
   MAX_WANTED_TAGS,
-  MIN_MEMORY_BYTES,
-  MIN_OPEN_FILES,
-  MIN_PROCESSES,
-  MIN_SECRET_BYTES,
 } from "./limits.ts";
 import { blobRef, tree } from "./manifest.ts";
 import { explainBadGlob } from "./paths.ts";
 import { logRef, taskResult } from "./result.ts";
+import { secrets } from "./secrets.ts";
 import { wantedTag } from "./tags.ts";
+import { taskLimits } from "./task-limits.ts";
+import { bytesOf, text, tooLarge } from "./text.ts";
 
 /** `j` and 12 digits of base32 (Crockford's alphabet in lower case: no i, l, o, u). */
 export const jobId = z.string().regex(/^j[0-9a-hjkmnp-tv-z]{12}$/, "a job id: j and 12 base32 characters");
-
-const text = (bytes: number) =>
-  z.string().superRefine((value, context) => {
-    if (value.includes("\0")) context.addIssue({ code: "custom", message: "NUL can't be passed to a program" });
-    else if (!value.isWellFormed() || value.includes("\ufffd"))
-      context.addIssue({ code: "custom", message: "not valid UTF-8" });
-    else if (bytesOf(value) > bytes) {
-      context.addIssue({
-        code: "too_big",
-        maximum: bytes,
-        origin: "string",
-        message: `longer than ${bytes} bytes`,
-        params: { rendt: "spec_too_large" },
-      });
-    }
-  });
 
 const outputGlob = text(1024).superRefine((glob, context) => {
   const reason = explainBadGlob(glob);
   if (reason) context.addIssue({ code: "custom", message: reason, params: { rendt: "bad_path" } });
 });
-
-const bytesOf = (value: string): number => new TextEncoder().encode(value).length;
-
-const tooLarge = (what: string, size: number, maximum: number) =>
-  ({
-    code: "too_big",
-    maximum,
-    origin: "string",
-    message: `${what} ${size} bytes, at most ${maximum} are allowed`,
-    params: { rendt: "spec_too_large" },
-  }) as const;
 
 const environment = z.lazy(() =>
   z
@@ -76,27 +44,6 @@ const environment = z.lazy(() =>
     .superRefine((values, context) => {
       const size = Object.entries(values).reduce((sum, [name, value]) => sum + bytesOf(name) + bytesOf(value) + 2, 0);
       if (size > MAX_ENVIRONMENT_BYTES) context.addIssue(tooLarge("the environment has", size, MAX_ENVIRONMENT_BYTES));
-    }),
-);
-
-/**
- * Environment variables that are hidden: taken out of logs and reasons before these are kept or sent, and never answered to anybody but the
- * worker that runs the job. No message of a mistake holds a value.
- */
-const secrets = z.lazy(() =>
-  z
-    .record(
-      z.string(),
-      text(MAX_ARGUMENT_BYTES).refine((value) => bytesOf(value) >= MIN_SECRET_BYTES, {
-        message: `a secret needs at least ${MIN_SECRET_BYTES} bytes: a shorter one can't be told from other text`,
-      }),
-    )
-    .superRefine((values, context) => {
-      const odd = Object.keys(values).filter((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
-      for (const name of odd)
-        context.addIssue({ code: "custom", path: [name], message: "a name has letters, digits and _ only" });
-      const size = Object.values(values).reduce((sum, value) => sum + bytesOf(value), 0);
-      if (size > MAX_SECRETS_BYTES) context.addIssue(tooLarge("the secrets have", size, MAX_SECRETS_BYTES));
     }),
 );
 
@@ -119,29 +66,6 @@ export const price = z
   .min(0)
   .max(MAX_PRICE)
   .refine((value) => Number(value.toFixed(6)) === value, "at most 6 decimals");
-
-/**
- * What one task may use at most. Only machines that have so many cpus and GPUs, so much memory and disk left for it take it; the owner of a
- * machine may allow less of the rest. A task that goes over is killed, and its result names the limit.
- */
-const limits = z.lazy(() =>
-  z.strictObject({
-    cpus: z.int().min(1).max(MAX_CPUS).optional(),
-    /** Whole ones, which no other task has meanwhile; the others are hidden from it. */
-    gpus: z.int().min(1).max(MAX_GPUS).optional(),
-    /** Of all its processes together. */
-    memoryBytes: z.int().min(MIN_MEMORY_BYTES).max(MAX_ASKED_BYTES).optional(),
-    /** Of its folders, inputs included. */
-    diskBytes: z.int().min(1).max(MAX_ASKED_BYTES).optional(),
-    processes: z.int().min(MIN_PROCESSES).max(1_000_000).optional(),
-    openFiles: z.int().min(MIN_OPEN_FILES).max(1_000_000).optional(),
-    /** Of one file. */
-    fileBytes: z.int().min(1).max(MAX_ASKED_BYTES).optional(),
-    cpuMs: z.int().min(1).max(MAX_TIMEOUT_MS).optional(),
-    /** Of both output streams together. */
-    outputBytes: z.int().min(1).max(MAX_ASKED_BYTES).optional(),
-  }),
-);
 
 /** What a submitter asks for. Immutable once created. */
 export const jobSpec = z.lazy(() =>
@@ -185,7 +109,7 @@ export const jobSpec = z.lazy(() =>
       .optional(),
     /** Least sandbox level; the worker's owner may demand more. */
     sandbox: sandboxLevel.optional(),
-    limits: limits.optional(),
+    limits: taskLimits.optional(),
     /** What a machine must be or have: its os, its arch, what its owner says of it, runtimes that were found on it. */
     tags: z.array(wantedTag).max(MAX_WANTED_TAGS).optional(),
     /** It needs the network: at level strict only machines give it whose owner trusts the account with that. */
