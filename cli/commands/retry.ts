@@ -15,5 +15,6 @@ export async function run(call: Call): Promise<number> {
   }
   const items = [];
   for (const batch of batches(ids)) items.push(...(await client.retry({ ids: batch })).items);
+  for (const { id, status } of items) if (status === "finished") terminal.say(`${id} has succeeded: nothing to retry`);
   return tellAnswers(items, call, (job) => showOutcome(job, terminal));
 }

@@ -217,6 +217,7 @@ describe("several jobs", () => {
     expect((await run("wait", good, bad, "--any", "--json")).stdout).toContain(bad);
     const retried = await run("retry", "--failed", good, bad, "-q");
     expect(retried).toMatchObject({ code: 0, stdout: `${bad}\n` });
+    expect((await run("retry", good)).stderr).toContain(`${good} has succeeded: nothing to retry`);
     expect((await run("wait", bad, "--timeout", "20s")).code).toBe(1);
     const [one, two] = [
       await submit("--name", "gone-1", "--", "sleep", "30"),
