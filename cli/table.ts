@@ -16,8 +16,16 @@ export function formatTable(rows: readonly (readonly string[])[]): string[] {
 
 const segments = new Intl.Segmenter();
 
-/** What a terminal shows of a text: no colour codes, one cell per character as people count them. */
-const widthOf = (text: string): number => [...segments.segment(text.replace(/\u001b\[[0-9;]*m/g, ""))].length;
+/** Emoji, and the scripts whose characters fill two cells (Unicode's annex 11: wide and fullwidth); halfwidth forms do not. */
+const WIDE =
+  /^(?![\uff61-\uffdc])(\p{Emoji_Presentation}|.*\ufe0f|[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6])/u;
+
+/** What a terminal shows of a text: no colour codes, one or two cells per character as people count them. */
+const widthOf = (text: string): number =>
+  [...segments.segment(text.replace(/\u001b\[[0-9;]*m/g, ""))].reduce(
+    (sum, { segment }) => sum + (WIDE.test(segment) ? 2 : 1),
+    0,
+  );
 
 /** Text of others made harmless for a terminal: control characters are shown instead of obeyed. */
 export const harmless = (text: string): string =>
