@@ -47,8 +47,13 @@ export function explainStartFailure(run: Run, error: unknown): Failure {
   return notStarted(126, interpreter === undefined ? otherwise : `${shown} ${badInterpreter(interpreter)}`);
 }
 
-function whereToLook(file: string, { level }: Run): string {
-  if (!file.includes("/")) return "it is in no folder of PATH";
+function whereToLook(file: string, run: Run): string {
+  const { level } = run;
+  if (!file.includes("/")) {
+    if (find(`./${file}`, run)) return "a file of that name is in the working folder: put ./ before it";
+    if (/\s/.test(file)) return "it is one word: leave the quotes out, or have a shell read it (-- sh -c 'COMMAND')";
+    return "it is in no folder of PATH";
+  }
   if (level === "strict" && file.startsWith("/"))
     return "a strict task sees its own folders, /usr, and what the owner of the worker lends";
   return "is it among the job's inputs?";

@@ -25,7 +25,12 @@ it("says in plain words why a command could not start", async () => {
   await market.startWorker();
   const missing = await market.run({ command: ["no-such-command"] });
   expect(missing).toMatchObject({ outcome: "not_started", exitCode: 127 });
-  expect(missing.reason).toContain('no such command: "no-such-command"');
+  expect(missing.reason).toContain('no such command: "no-such-command"; it is in no folder of PATH');
+  const quoted = await market.run({ command: ["echo hi"] });
+  expect(quoted).toMatchObject({ exitCode: 127, reason: expect.stringContaining("it is one word: leave the quotes") });
+  const { inputs: script } = await market.inline({ "go.sh": Buffer.from("true") });
+  const bare = await market.run({ command: ["go.sh"], inputs: script });
+  expect(bare).toMatchObject({ exitCode: 127, reason: expect.stringContaining("put ./ before it") });
   expect((await market.run({ command: ["./here"] })).reason).toContain("among the job's inputs");
   expect(await market.run({ command: ["/"] })).toMatchObject({
     exitCode: 126,
