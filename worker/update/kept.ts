@@ -46,7 +46,8 @@ export function createKept(setting: {
     started() {
       const state = readUpdates(folder);
       if (starting === "current" && state.failing) note(acquit(state));
-      if (starting === "the one before" && note(withdraw(state))) {
+      // Something that was mended meanwhile would have the same effect.
+      if (starting === "the one before" && given === setting.given() && note(withdraw(state))) {
         say(`version ${state.current?.version} is not taken again: the one before it starts, and stays`);
         pruneBuilds(folder, readUpdates(folder));
       }

@@ -1,11 +1,12 @@
-import { hash } from "node:crypto";
 import type { Build } from "../../contract/build.ts";
 import type { Client } from "../../contract/client.ts";
 import { messageOf, RendtError } from "../../contract/errors.ts";
 import type { Grant } from "../../contract/grant.ts";
 import { readOffer } from "../../contract/node-build.ts";
-import { sleep } from "../../contract/retry.ts";
-import { type Transfer, useGrant } from "../../files/transfer.ts";
+import { DEFAULT_POLICY, sleep } from "../../contract/retry.ts";
+import { readBytes } from "../../files/download.ts";
+import { createBlobReader } from "../../files/read-blob.ts";
+import type { Transfer } from "../../files/transfer.ts";
 import { isWhole, placeBuild } from "./build-files.ts";
 import { isWanted, mayTry, publisherOf, readUpdates } from "./state.ts";
 
@@ -28,7 +29,7 @@ type Setting = {
   /** The version that runs. */
   running: string;
   client: Pick<Client, "latestBuild">;
-  transfer: Pick<Transfer, "http" | "url">;
+  transfer: Pick<Transfer, "http" | "url" | "down">;
   idle: () => boolean;
   install: (build: Install) => void;
   notice: (text: string) => void;
@@ -72,8 +73,13 @@ export function createUpdater(setting: Setting): Updater {
   async function fetchBuild(build: Build, grant: Grant | undefined): Promise<Buffer> {
     if (grant?.kind !== "one") throw new Error(`version ${build.version} can't be downloaded`);
     notice(`fetching version ${build.version}`);
-    const answer = await useGrant(setting.transfer, { grant, signal: closing.signal });
-    return readWhole(answer.body, build);
+    // A look that failed is repeated later, with a fresh grant.
+    const policy = { ...DEFAULT_POLICY, tries: 1 };
+    const desk = { take: async () => grant, drop: () => undefined };
+    const read = createBlobReader(desk, { ...setting.transfer, policy, signal: closing.signal });
+    return readBytes(build, read).catch((cause: unknown) => {
+      throw new Error(`version ${build.version} did not arrive as it was signed: ${messageOf(cause)}`, { cause });
+    });
   }
 
   /** One look at a time, and ever later ones while they lead to nothing; the server goes on to tell of the build. */
@@ -118,20 +124,4 @@ export function createUpdater(setting: Setting): Updater {
     },
     close: () => closing.abort(),
   };
-}
-
-async function readWhole(pieces: AsyncIterable<Buffer>, build: Build): Promise<Buffer> {
-  const gathered: Buffer[] = [];
-  let size = 0;
-  for await (const piece of pieces) {
-    size += piece.length;
-    if (size > build.size) break;
-    gathered.push(piece);
-  }
-  const bytes = Buffer.concat(gathered);
-  if (size === build.size && hash("sha256", bytes) === build.sha256) return bytes;
-  throw new RendtError(
-    "wrong_content",
-    `version ${build.version} did not arrive as it was signed: ${size} bytes of ${build.size}, or others`,
-  );
 }
