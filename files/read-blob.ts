@@ -13,7 +13,7 @@ import { resolveGrantUrl, type Transfer, useGrant } from "./transfer.ts";
 export type BlobReader = (blob: BlobRef, from?: number) => AsyncIterable<Buffer>;
 
 /** Reads blobs by grants: a cut connection goes on where it broke off, an expired grant is asked for again. */
-export function createBlobReader(desk: GrantDesk, transfer: Transfer): BlobReader {
+export function createBlobReader(desk: GrantDesk, transfer: Reading): BlobReader {
   const policy = { ...(transfer.policy ?? DEFAULT_POLICY), repeatable: true, signal: transfer.signal };
   return async function* read(blob, from = 0) {
     let at = from;
@@ -40,7 +40,8 @@ export function createBlobReader(desk: GrantDesk, transfer: Transfer): BlobReade
   };
 }
 
-type Source = { desk: GrantDesk; transfer: Transfer };
+type Reading = Pick<Transfer, "http" | "url" | "down" | "policy" | "onBytes" | "signal">;
+type Source = { desk: GrantDesk; transfer: Reading };
 
 async function* readFrom(start: number, blob: BlobRef, { desk, transfer }: Source): AsyncGenerator<Buffer> {
   const grant = await desk.take(blob);

@@ -119,7 +119,8 @@ async function runChild(
     ...(spec.timeoutMs !== undefined && { timeoutMs: spec.timeoutMs }),
     output: output.write,
   };
-  const shipping = shipWhileWatched({ client: shop.client, held, index: indexOf(held.lease, position), log });
+  const index = indexOf(held.lease, position);
+  const shipping = shipWhileWatched({ client: shop.client, rate: shop.transfer.up?.rate, held, index, log });
   try {
     return await slot.run(run, signal);
   } finally {

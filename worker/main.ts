@@ -1,8 +1,5 @@
 import type { AnswerOf } from "../contract/operations.ts";
 import { createRetryingClient } from "../contract/retry.ts";
-import { createLanes } from "../files/lanes.ts";
-import { createRate } from "../files/rate.ts";
-import type { Line } from "../files/transfer.ts";
 import { runLease } from "./attempt.ts";
 import { createBudget } from "./budget.ts";
 import type { WorkerConfig, WorkerOptions } from "./config.ts";
@@ -100,7 +97,7 @@ async function work(life: Life): Promise<string> {
   const { config, place, machine, draining, cancelling } = life;
   const leaving = new AbortController();
   const held = new Map<string, Held>();
-  const { http, client, own, close } = openReach(config, () => held.size === 0);
+  const { http, client, own, up, down, close } = openReach(config, () => held.size === 0);
   endAt(config.until, draining);
   const rest = endWhenIdle(config.idleExitMs, held, draining);
   rest();
@@ -116,8 +113,8 @@ async function work(life: Life): Promise<string> {
         client: createRetryingClient(client),
         http,
         url: config.url,
-        up: lineOf(config.uploadRate),
-        down: lineOf(config.downloadRate),
+        up,
+        down,
       },
       deliveries: createDeliveries(2 * config.slots + 2),
       house: houseOf(config),
@@ -139,11 +136,6 @@ async function work(life: Life): Promise<string> {
     close();
   }
 }
-
-const lineOf = (rate: number | undefined): Line => ({
-  lanes: createLanes(),
-  ...(rate !== undefined && { rate: createRate(rate) }),
-});
 
 const whyOf = ({ signal }: AbortController): string =>
   signal.aborted ? String(signal.reason) : "its one piece of work is done";

@@ -2,6 +2,7 @@ import type { Client } from "../../contract/client.ts";
 import { RendtError } from "../../contract/errors.ts";
 import { MAX_LOG_CHUNK_BYTES } from "../../contract/limits.ts";
 import { sleep } from "../../contract/retry.ts";
+import type { Rate } from "../../files/rate.ts";
 import type { Held } from "../held.ts";
 import type { TaskLog } from "./task-log.ts";
 
@@ -11,12 +12,21 @@ const BATCH_MS = 50;
 const BEHIND_MS = 10;
 const RETRY_MS = 1000;
 
+/** `rate`: the bound that pieces share with the uploads. */
+type Shipped = {
+  client: Pick<Client, "appendLog">;
+  rate?: Rate | undefined;
+  held: Pick<Held, "watch" | "onWatch"> & { lease: Pick<Held["lease"], "id"> };
+  index: number;
+  log: TaskLog;
+};
+
 /**
  * Ships a task's log while somebody watches: the same bytes at the same offsets as the final log will have, from its beginning. What
  * fails is tried again with the next piece; nothing is lost by it, because the final log comes with the result.
  */
-export function shipWhileWatched(task: { client: Client; held: Held; index: number; log: TaskLog }): { end(): void } {
-  const { client, held, index, log } = task;
+export function shipWhileWatched(task: Shipped): { end(): void } {
+  const { client, rate, held, index, log } = task;
   let shipping: AbortController | undefined;
   let shipped = 0;
 
@@ -33,6 +43,7 @@ export function shipWhileWatched(task: { client: Client; held: Held; index: numb
       try {
         const data = await log.read(shipped, MAX_LOG_CHUNK_BYTES);
         const request = { lease: held.lease.id, index, offset: shipped, data: data.toString("base64") };
+        await rate?.take(request.data.length, signal);
         const { watch, restMs = BATCH_MS } = await client.appendLog(request, { signal });
         shipped += data.length;
         held.watch = watch;

@@ -8,8 +8,10 @@ import { expect, it, onTestFinished } from "vitest";
 import { createClient } from "../../../contract/client.ts";
 import { PROTOCOL_VERSION } from "../../../contract/limits.ts";
 import { publicKeyOf, signBuild } from "../../../contract/node-build.ts";
+import { createLanes } from "../../../files/lanes.ts";
 import { createNodeHttp } from "../../../files/node-http.ts";
-import { useGrant } from "../../../files/transfer.ts";
+import { createRate } from "../../../files/rate.ts";
+import { type Line, useGrant } from "../../../files/transfer.ts";
 import { startLocal } from "../../../functions/local.ts";
 import { isWhole } from "../../../worker/update/build-files.ts";
 import { NOTHING, writeUpdates } from "../../../worker/update/state.ts";
@@ -52,14 +54,14 @@ async function openPublished(version = "2.0.0") {
     installs,
     pinned: publicKeyOf(key),
     /** Hears of the build, and comes back when something was installed or said. */
-    async hear(more: { pinned?: string; running?: string; idle?: () => boolean; builds?: string } = {}) {
+    async hear(more: Heard = {}) {
       const builds = more.builds ?? join(folder, "builds");
       const updater = createUpdater({
         folder: builds,
         pinned: publicKeyOf(key),
         running: "1.0.0",
         client,
-        transfer: { http, url: server.url },
+        transfer: { http, url: server.url, down: more.down },
         idle: () => true,
         install: (install) => installs.push(install),
         notice: (text) => notices.push(text),
@@ -71,6 +73,8 @@ async function openPublished(version = "2.0.0") {
     },
   };
 }
+
+type Heard = { pinned?: string; running?: string; idle?: () => boolean; builds?: string; down?: Line };
 
 async function* once(bytes: Buffer) {
   yield bytes;
@@ -126,6 +130,16 @@ it("a worker that once ran a newer one well does not go behind it, and one that 
   writeUpdates(tried, { ...NOTHING, refused: [{ version: "2.0.0", sha256, at: Date.now() - 3_700_000, times: 1 }] });
   await published.hear({ builds: tried });
   await until(() => published.installs.length > 0);
+});
+
+it("a build counts where downloads are bounded", async () => {
+  const published = await openPublished();
+  let counted = 0;
+  const rate = createRate(1e9);
+  const take = async (bytes: number) => void (counted += bytes);
+  await published.hear({ down: { lanes: createLanes(), rate: { ...rate, take } } });
+  await until(() => published.installs.length > 0);
+  expect(counted).toBe(published.bytes.length);
 });
 
 it.each(["tampered with", "cut in half"])("a build that was %s in the store is not written", async (how) => {
