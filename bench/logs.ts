@@ -8,6 +8,7 @@ import type { Spec } from "../sdk/order.ts";
 import { readLog } from "../sdk/read-log.ts";
 import { createLogFollower } from "./logs/follow.ts";
 import { fuzzMasker } from "./logs/fuzz.ts";
+import { timeLayOut } from "./logs/lay-out.ts";
 import { timeLines } from "./logs/live-lines.ts";
 import { openLine } from "./logs/proxy.ts";
 import { createReport } from "./support/emit.ts";
@@ -161,6 +162,8 @@ async function secrets(): Promise<void> {
     forms,
     seed: SEED,
   });
+  for (const { kind, ms } of timeLayOut())
+    report({ figure: `laying out 16 KiB of secrets: ${kind}`, value: ms, unit: "ms", bar: { atMost: 20 } });
 }
 
 async function withMarket(options: { slots: number }, use: (market: Market, worker: number) => Promise<void>) {
