@@ -54,6 +54,16 @@ it("keeps no more of an endless line than its last pieces", async () => {
   expect(text()).toMatch(/^x+$/);
 });
 
+it("puts the time before each line once, in however many pieces it comes", async () => {
+  const { print, add, text } = printed({ timestamps: true });
+  await add(0, "one\nt");
+  await add(1000, "wo");
+  await add(2000, "\nthree\n\n");
+  await print.end();
+  const times = [0, 0, 2000, 2000].map((ms) => new Date(ms).toISOString());
+  expect(text()).toBe(`${times[0]} one\n${times[1]} two\n${times[2]} three\n${times[3]} \n`);
+});
+
 it("tells in JSON also of a letter that was cut off at the end", async () => {
   const { print, add, text } = printed({ json: true });
   await add(1, Buffer.from("aé").subarray(0, 2));
