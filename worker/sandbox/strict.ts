@@ -47,6 +47,8 @@ export function strictInSlot(
   { shell, say, slot }: { shell: SlotShell; say: number; slot: number },
 ): Start {
   return (run, streams) => {
+    // What an earlier run has said after its TERM, when nobody listened any more, is not for this one.
+    emptyNow(say);
     let said = "";
     const listen = () => {
       said += emptyNow(say);

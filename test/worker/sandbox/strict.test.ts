@@ -144,6 +144,12 @@ strict(`a strict run${strictMissing ? ` (${strictMissing})` : ""}`, () => {
     expect(polite).toMatchObject({ outcome: "timed_out", exitCode: 124, stdout: "bye\n" });
   });
 
+  it("fails nobody's start by what it said when it was asked to end", async () => {
+    const { run } = await openScene();
+    expect(await run(["sleep", "9"], { timeoutMs: 300 })).toMatchObject({ outcome: "timed_out" });
+    expect(await run(["true"])).toMatchObject({ outcome: "exited", exitCode: 0 });
+  });
+
   it("leaves nothing behind, whenever it is stopped", { timeout: 60_000 }, async () => {
     const { run } = await openScene({ graceMs: 20 });
     const marker = unique();
