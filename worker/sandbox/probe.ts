@@ -3,7 +3,8 @@ import { hintFor } from "./hints.ts";
 import type { Run, Slot, TaskFolder } from "./port.ts";
 import { onPath } from "./tools.ts";
 
-const PROBE_MS = 5000;
+/** A machine that has just been started is slow, and what it has not shown by then it lacks until the next start of the worker. */
+const PROBE_MS = 30_000;
 
 /**
  * Runs a command in the real sandbox as a slot's user, which must not see what it should not. Answers what is wrong, with the one change

@@ -9,13 +9,13 @@ const MIB = 1024 * 1024;
 it("asks systemd for what the job may use, and as root changes the user inside the group", () => {
   const limits = { memoryBytes: 512 * MIB, processes: 64, cpus: 2, openFiles: 10 };
   const properties = ["-p", "MemoryMax=536870912", "-p", "MemorySwapMax=0", "-p", "TasksMax=64", "-p", "CPUQuota=200%"];
+  const described = ["--scope", "--quiet", "--collect", "--description", "a task of Rendt"];
+  const together = ["--", "/bin/sh", "-c", expect.stringContaining("memory.oom.group"), "sh"];
   expect(scopeWords("user", limits, undefined)).toEqual([
-    ...["systemd-run", "--user", "--scope", "--quiet", "--collect"],
-    ...properties,
-    "--",
+    ...["systemd-run", "--user", ...described, ...properties, ...together],
   ]);
   expect(scopeWords("system", {}, { uid: 64_000, gid: 64_000 })).toEqual([
-    ...["systemd-run", "--scope", "--quiet", "--collect", "--"],
+    ...["systemd-run", ...described, ...together],
     ...["setpriv", "--reuid", "64000", "--regid", "64000", "--clear-groups", "--"],
   ]);
 });
