@@ -17,7 +17,7 @@ export const createPower: RuleOf<{ leastPercent: number | undefined }> = ({ leas
       heed(power, "the battery", {
         isNonsense({ onMains, percent }) {
           if (onMains || leastPercent === undefined) return undefined;
-          if (percent === undefined) return "no charge";
+          if (percent === undefined || Number.isNaN(percent)) return "no charge";
           return percent >= 0 && percent <= 100 ? undefined : `${percent} %`;
         },
         judge({ onMains, percent = 0 }) {
