@@ -1,9 +1,9 @@
 import { hash } from "node:crypto";
-import { mkdirSync } from "node:fs";
 import * as z from "zod";
 import { publisherKey } from "../../contract/build.ts";
 import { messageOf } from "../../contract/errors.ts";
 import { isNewer } from "../../contract/version-order.ts";
+import { makeFolderSync } from "../../files/make-folder.ts";
 import { isHeld } from "../folder-lock.ts";
 import { stampOf } from "../stamp.ts";
 import { type End, startWorkerChild, type WorkerChild } from "../worker-child.ts";
@@ -68,7 +68,7 @@ type Launch = {
  */
 export function launchWorker(launch: Launch): WorkerChild {
   const { folder, version, say, healthyWithinMs = HEALTHY_WITHIN_MS } = launch;
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolderSync(folder, 0o700);
   let trial: { build: Installed; timer: NodeJS.Timeout; late: boolean } | undefined;
   let noting: NodeJS.Timeout | undefined;
   let canNote = true;

@@ -1,9 +1,10 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { publisherKey } from "../../contract/build.ts";
 import { isNewer } from "../../contract/version-order.ts";
 import { asDiskError, errnoOf } from "../../files/disk-error.ts";
+import { makeFolderSync } from "../../files/make-folder.ts";
 
 const installed = z.strictObject({ version: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/) });
 export type Installed = z.infer<typeof installed>;
@@ -133,7 +134,7 @@ export function writeUpdates(folder: string, state: UpdateState): void {
 export function writeDurably(path: string, content: string | Uint8Array): void {
   const temporary = `${path}.new`;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolderSync(dirname(path), 0o700);
     const file = openSync(temporary, "w", 0o600);
     try {
       const bytes = Buffer.from(content);
