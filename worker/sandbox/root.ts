@@ -19,7 +19,7 @@ import { INSIDE, type Mounts, SCRIPT, SYSTEM_FOLDERS } from "./bubblewrap.ts";
 const NAMES = ["resolv.conf", "hosts", "services"];
 /** Mounted as they are: there is too much in them to be copied. */
 const FOLDERS = ["alternatives", "ssl/certs", "ca-certificates/extracted"];
-/** A mount costs each task a tenth of a millisecond, and more on a machine that has many; a look at a copy a hundredth of that. */
+/** A mount costs each task more than a tenth of a millisecond, and more still on a machine that has many; a look whether a copy is up to date far less. */
 const COPIED = ["ld.so.cache", "localtime", "nsswitch.conf"];
 
 /** A folder that strict tasks see as `/`, made once: with the few files of /etc that differ from the machine's, and places for all mounts. */
