@@ -9,6 +9,7 @@ import { randomOf } from "../../../bench/support/numbers.ts";
 import { encodeFrame } from "../../../contract/log-frames.ts";
 import { openServer } from "../../../sdk/open-server.ts";
 import { readLog } from "../../../sdk/read-log.ts";
+import { machine, WORKER } from "../../support/world.ts";
 import { type Marketplace, openMarketplace } from "../marketplace.ts";
 import { until } from "../processes.ts";
 
@@ -75,6 +76,33 @@ it("brings a follower every byte in order, over cut lines and from the live piec
   await Promise.all(followers.map(({ ended }) => ended));
   for (const [at, id] of ids.entries()) expect(followers[at]?.sha256()).toBe(await kept(market, id));
   expect(line.cuts).toBeGreaterThan(4);
+});
+
+it("waits for a piece that is missing in between, instead of passing over it", async () => {
+  const market = await openMarketplace();
+  const worker = openServer({ url: market.url, token: market.tokens.worker });
+  onTestFinished(() => worker.close());
+  await worker.client.register(machine());
+  const id = await market.submit({ command: ["true"] });
+  const { leases } = await worker.client.claim({ worker: WORKER, leases: 1 });
+  const frames = ["one", "two", "three"].map((text) =>
+    encodeFrame({ stream: "stdout", ms: 0, bytes: Buffer.from(text) }),
+  );
+  const append = (number: number) => {
+    const offset = frames.slice(0, number).reduce((sum, { length }) => sum + length, 0);
+    const data = Buffer.from(frames[number] ?? "").toString("base64");
+    return worker.client.appendLog({ lease: leases[0]?.id ?? "", index: 0, offset, data });
+  };
+  const follower = createLogFollower({ url: market.url, token: market.tokens.submitter, id });
+  const seen = () => follower.frames.map(({ bytes }) => Buffer.from(bytes).toString());
+  await append(0);
+  await until(() => seen().length === 1);
+  await append(2);
+  await append(1);
+  await until(() => seen().length >= 3);
+  expect(seen()).toEqual(["one", "two", "three"]);
+  await market.client.cancel({ ids: [id] });
+  await follower.ended;
 });
 
 it("reads each try to its end before the next", async () => {
