@@ -7,7 +7,7 @@ import { positionOf } from "./positions.ts";
 
 /** Live pieces are for those who look on; the whole log comes with the result. */
 const KEEP_MS = 3_600_000;
-/** Where readers have to poll, they are no sooner there; half of their pace, so that a line is on the screen within 2 s. */
+/** Where readers have to poll, they are no sooner there; with their pace, two calls and this, a line is on the screen within 2 s. */
 const POLLED_MS = 500;
 
 /** The stream of one run of a task. */

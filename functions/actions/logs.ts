@@ -21,7 +21,7 @@ type Found = { status: JobStatus; run?: Run };
 
 /** Before base64: the whole answer stays well below the largest one. */
 const MOST_CHUNK_BYTES = 1024 * 1024;
-const ASK_AGAIN_MS = 1000;
+const ASK_AGAIN_MS = 500;
 
 /** What a task prints: live pieces while it runs and somebody follows, the whole log once it ended. */
 export async function logs(call: Call, request: Asked): Promise<Answer> {
