@@ -1,5 +1,5 @@
 // Logs: how late a live line is, what a flood of output costs the worker, whether a follower gets every byte, and whether a secret gets out.
-// node --import ./scripts/ts.mjs bench/logs.ts [live] [polled] [line] [flood] [followers] [secrets]
+// node --import ./scripts/ts.mjs bench/logs.ts [live] [polled] [deployed] [line] [flood] [followers] [secrets]
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { encodeFrame } from "../contract/log-frames.ts";
@@ -11,7 +11,9 @@ import { fuzzMasker } from "./logs/fuzz.ts";
 import { timeLayOut } from "./logs/lay-out.ts";
 import { timeLines } from "./logs/live-lines.ts";
 import { openLine } from "./logs/proxy.ts";
+import { deployStack } from "./logs/stack.ts";
 import { createReport } from "./support/emit.ts";
+import { besideEmulator } from "./support/emulator.ts";
 import { type Market, openMarket } from "./support/market.ts";
 import { percentile, randomOf } from "./support/numbers.ts";
 import { openPolledServer } from "./support/polled-server.ts";
@@ -27,7 +29,7 @@ const SPLITS = 100_000;
 const SEED = 20_261_121;
 
 const report = createReport("logs");
-const parts = { live, polled, line, flood, followers, secrets };
+const parts = { live, polled, deployed, line, flood, followers, secrets };
 type Part = keyof typeof parts;
 const asked = process.argv.slice(2).filter((word): word is Part => word in parts);
 for (const part of asked.length > 0 ? asked : (Object.keys(parts) as Part[])) await parts[part]();
@@ -51,6 +53,23 @@ async function polled(): Promise<void> {
     await worker.end("SIGKILL");
     await market.close();
     await close();
+  }
+}
+
+/** The same over the stack as it is deployed, on an emulator: Lambdas, their cold starts, DynamoDB's stand-in. */
+async function deployed(): Promise<void> {
+  const emulator = await besideEmulator(import.meta.url, ["deployed"]);
+  if (emulator === undefined) return;
+  const { url, folder, tokens, close } = await deployStack(emulator);
+  const own = { RENDT_HOME: join(folder, "worker"), RENDT_URL: url, RENDT_TOKEN: tokens.worker, ...emulator.trust };
+  const command = [process.execPath, builtProgram(), "worker", "start", "--slots", "1"] as const;
+  const worker = start(command, { env: own, log: join(folder, "log") });
+  try {
+    const late = await timeLines({ RENDT_URL: url, RENDT_TOKEN: tokens.submitter, ...emulator.trust }, LINES);
+    tellLate("live line, deployed emulator", late, 2000);
+  } finally {
+    await worker.end("SIGKILL");
+    close();
   }
 }
 

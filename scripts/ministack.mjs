@@ -39,7 +39,10 @@ async function main() {
   const port = await freePort();
   const env = { ...process.env, AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test", AWS_REGION: "us-east-1" };
   // Without AUTH it accepts anonymous requests and false dates; without TLS the policies of our bucket would refuse it.
+  const endpoint = `https://127.0.0.1:${port}`;
   const server = start(program, [], {
+    // What its Lambdas ask, unless somebody listens in between.
+    AWS_ENDPOINT_URL: endpoint,
     ...env,
     AUTH: "true",
     USE_SSL: "1",
@@ -53,7 +56,6 @@ async function main() {
   writeFileSync(join(dir, "pid"), `${server.child.pid}\n`);
   try {
     await answers(port, readFileSync(certificate.cert), server);
-    const endpoint = `https://127.0.0.1:${port}`;
     const { code } = await start(
       command,
       args,

@@ -3,12 +3,13 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod";
+import type { Outputs } from "../../bench/support/cdk.ts";
 import { createClient } from "../../contract/client.ts";
 import { fetchTransport } from "../../contract/fetch-transport.ts";
 import { buildProgram, type Program } from "../cli/program.ts";
 import { send } from "../functions/blobs/subject.ts";
 import { commandsOf } from "./deploy-page.ts";
-import { createDeployer, type Deployer, type Outputs } from "./deployment.ts";
+import { createDeployer, type Deployer } from "./deployment.ts";
 import { type Recorder, startRecorder } from "./recorder.ts";
 
 const emulator = process.env["RENDT_TEST_AWS_ENDPOINT"];

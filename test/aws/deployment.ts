@@ -1,21 +1,13 @@
-import { spawn } from "node:child_process";
 import { createHash, createHmac } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import * as z from "zod";
+import { createCdk, type Outputs } from "../../bench/support/cdk.ts";
 import { commandsOf } from "./deploy-page.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const REGION = "us-east-1";
-const CDK_MS = 120_000;
 
-const outputs = z.object({ Url: z.url(), ApiFunction: z.string(), TableName: z.string(), BucketName: z.string() });
 const groups = z.object({ logGroups: z.array(z.object({ logGroupName: z.string() })) });
 const events = z.object({ events: z.array(z.object({ message: z.string() })), nextToken: z.string().optional() });
-export type Outputs = z.infer<typeof outputs>;
 
 /** The deployer: the one who has AWS credentials. */
 export type Deployer = {
@@ -31,25 +23,7 @@ export type Deployer = {
 };
 
 export function createDeployer(endpoint: string): Deployer {
-  const folder = mkdtempSync(join(tmpdir(), "rendt-cdk-"));
-  const environment = { ...process.env, AWS_ENDPOINT_URL: endpoint, CDK_DISABLE_CLI_TELEMETRY: "true" };
-
-  /** Ends it too when it hangs: custom resources are known to, on an emulator. */
-  function cdk(...args: string[]): Promise<{ code: number; said: string }> {
-    const bin = join(root, "node_modules", "aws-cdk", "bin", "cdk");
-    const argv = [bin, ...args, "--ci", "--output", join(folder, "cdk.out")];
-    const child = spawn(process.execPath, argv, { cwd: root, env: environment, timeout: CDK_MS });
-    let said = "";
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes: Buffer) => (said += bytes));
-    return new Promise((resolve, reject) => {
-      child.once("error", reject).once("close", (code) => resolve({ code: code ?? 1, said }));
-    });
-  }
-
-  async function must(...args: string[]): Promise<void> {
-    const { code, said } = await cdk(...args);
-    if (code !== 0) throw new Error(`cdk ${args.join(" ")} ended with ${code}:\n${said.slice(-4000)}`);
-  }
+  const cdk = createCdk(endpoint);
 
   async function ask(service: string, target: string, request: object): Promise<unknown> {
     const url = new URL("/", endpoint);
@@ -61,17 +35,10 @@ export function createDeployer(endpoint: string): Deployer {
   }
 
   return {
-    async deploy() {
-      const file = join(folder, "outputs.json");
-      for (const [, verb = "", ...words] of commandsOf("deploy")) {
-        const more = verb === "deploy" ? ["--require-approval", "never", "--outputs-file", file] : [];
-        await must(verb, ...words, ...more);
-      }
-      return outputs.parse(JSON.parse(readFileSync(file, "utf8")).rendt);
-    },
+    deploy: () => cdk.deploy(commandsOf("deploy").map(([, ...words]) => words)),
     diff() {
       const [[, ...words] = []] = commandsOf("compare");
-      return cdk(...words, "--fail");
+      return cdk.run(...words, "--fail");
     },
     async logs() {
       const found = groups.parse(await ask("logs", "Logs_20140328.DescribeLogGroups", {}));
@@ -96,9 +63,7 @@ export function createDeployer(endpoint: string): Deployer {
         client.destroy();
       }
     },
-    close() {
-      rmSync(folder, { recursive: true, force: true });
-    },
+    close: cdk.close,
   };
 }
 
