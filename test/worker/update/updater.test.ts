@@ -136,7 +136,9 @@ it("a build counts where downloads are bounded", async () => {
   const published = await openPublished();
   let counted = 0;
   const rate = createRate(1e9);
-  const take = async (bytes: number) => void (counted += bytes);
+  const take = async (bytes: number) => {
+    counted += bytes;
+  };
   await published.hear({ down: { lanes: createLanes(), rate: { ...rate, take } } });
   await until(() => published.installs.length > 0);
   expect(counted).toBe(published.bytes.length);
