@@ -110,6 +110,7 @@ export const MAX_PRICE = 1_000_000;
 export const MAX_WANTED_TAGS = 8;
 export const MAX_MACHINE_TAGS = 64;
 export const MAX_ASKED_BYTES = 2 ** 50;
+export const MAX_TASK_FILES = 1_000_000_000;
 /** A shell, its child and a little room. */
 export const MIN_PROCESSES = 8;
 export const MIN_OPEN_FILES = 16;

@@ -3,6 +3,7 @@ import {
   MAX_ASKED_BYTES,
   MAX_CPUS,
   MAX_GPUS,
+  MAX_TASK_FILES,
   MAX_TIMEOUT_MS,
   MIN_MEMORY_BYTES,
   MIN_OPEN_FILES,
@@ -29,5 +30,7 @@ export const taskLimits = z.lazy(() =>
     cpuMs: z.int().min(1).max(MAX_TIMEOUT_MS).optional(),
     /** Of both output streams together. */
     outputBytes: z.int().min(1).max(MAX_ASKED_BYTES).optional(),
+    /** Files and folders in its folders, inputs included. */
+    files: z.int().min(1).max(MAX_TASK_FILES).optional(),
   }),
 );

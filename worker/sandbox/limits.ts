@@ -1,10 +1,7 @@
 import type { JobSpec } from "../../contract/job.ts";
 
 /** What a run may use at most; what is absent is not limited. */
-export type Limits = NonNullable<JobSpec["limits"]> & {
-  /** Files and folders in the folders of the task. */
-  files?: number | undefined;
-};
+export type Limits = NonNullable<JobSpec["limits"]>;
 
 /** The smaller of what a job asks for and what the owner of the machine allows. */
 export function lesser(asked: Limits, caps: Limits): Limits {
