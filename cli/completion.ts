@@ -1,5 +1,5 @@
 import type { Command } from "./command.ts";
-import { type OptionName, optionOf } from "./options.ts";
+import { type OptionName, optionOf, wordOf } from "./options.ts";
 import { EVERYWHERE } from "./parse.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -16,7 +16,7 @@ const optionsOf = (command: Command): OptionName[] => [...(command.options ?? []
 const flagsOf = (command: Command): string[] =>
   optionsOf(command).flatMap((name) => {
     const { short } = optionOf(name);
-    return short ? [`--${name}`, `-${short}`] : [`--${name}`];
+    return short ? [`--${wordOf(name)}`, `-${short}`] : [`--${wordOf(name)}`];
   });
 /** Whose ids a command's words are: what `rendt completion` prints under this name. */
 const idsFor = ({ words }: Command): "jobs" | "workers" | undefined => {
@@ -139,7 +139,7 @@ function fish(commands: readonly Command[]): string {
       const letter = short ? ` -s ${short}` : "";
       const help = command.meanings?.[name]?.summary ?? summary;
       lines.push(
-        `complete -c rendt -n ${quoted(seen)}${letter} -l ${name}${kind === "flag" ? "" : " -r"} -d ${quoted(help)}`,
+        `complete -c rendt -n ${quoted(seen)}${letter} -l ${wordOf(name)}${kind === "flag" ? "" : " -r"} -d ${quoted(help)}`,
       );
     }
     const ids = idsFor(command);

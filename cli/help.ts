@@ -1,5 +1,5 @@
 import { type Command, ENVIRONMENT, GROUPS } from "./command.ts";
-import { type OptionName, optionOf } from "./options.ts";
+import { type OptionName, optionOf, wordOf } from "./options.ts";
 import { EVERYWHERE } from "./parse.ts";
 import { formatTable } from "./table.ts";
 
@@ -14,7 +14,7 @@ export function optionRows(command: Command, names: readonly OptionName[] = comm
     const option = { ...optionOf(name), ...command.meanings?.[name] };
     const value = option.kind === "flag" ? "" : ` ${option.value ?? ""}`;
     const choices = option.choices ? `: ${option.choices.join(" or ")}` : "";
-    return [`${option.short ? `-${option.short}, ` : "    "}--${name}${value}`, option.summary + choices];
+    return [`${option.short ? `-${option.short}, ` : "    "}--${wordOf(name)}${value}`, option.summary + choices];
   });
 }
 

@@ -1,4 +1,5 @@
 import { MAX_PRICE } from "../contract/limits.ts";
+import type { AskedLimits } from "./job/limits.ts";
 
 /** What an option's value is read as; the type of each stands in `OptionTypes`. */
 export type OptionTypes = {
@@ -10,11 +11,14 @@ export type OptionTypes = {
   duration: number;
   size: number;
   codes: number[];
+  limits: AskedLimits;
 };
 
 export type Option = {
   kind: keyof OptionTypes;
   summary: string;
+  /** What is typed, where the row has another name because a job's option is typed so. */
+  word?: string;
   /** What stands for the value in help. */
   value?: string;
   short?: string;
@@ -66,6 +70,12 @@ export const OPTIONS = {
   memory: { kind: "size", value: "SIZE", min: 1, summary: "memory for each task, all its processes together" },
   disk: { kind: "size", value: "SIZE", min: 1, summary: "disk space for each task, its inputs included" },
   gpus: { kind: "int", value: "N", min: 1, summary: "GPUs for each task, which no other task has meanwhile" },
+  limit: {
+    kind: "limits",
+    value: "NAME=VALUE",
+    summary:
+      "the most that each task may use of processes, open-files, file-size, cpu-time, output or files (repeatable)",
+  },
   tag: {
     kind: "texts",
     value: "TAG",
@@ -89,7 +99,7 @@ export const OPTIONS = {
 
   follow: { kind: "flag", short: "f", summary: "show what the job prints, until it ends" },
   status: { kind: "text", value: "STATUS", summary: "only jobs of this status" },
-  limit: { kind: "int", value: "N", min: 1, max: 100_000, summary: "at most N" },
+  "at-most": { kind: "int", word: "limit", value: "N", min: 1, max: 100_000, summary: "at most N" },
   "all-accounts": { kind: "flag", summary: "jobs of all accounts (admin token)" },
   watch: { kind: "flag", summary: "show again whenever something changes, in place; Ctrl-C ends it" },
   notify: { kind: "text", value: "COMMAND", summary: "run this here at the end, with RENDT_JOB, RENDT_STATUS …" },
@@ -161,6 +171,8 @@ export type Values = { [N in OptionName]?: OptionTypes[(typeof OPTIONS)[N]["kind
 export const isOptionName = (name: string): name is OptionName => Object.hasOwn(OPTIONS, name);
 /** The same row under the general type, whose optional fields can be asked for. */
 export const optionOf = (name: OptionName): Option => OPTIONS[name];
+/** What is typed after the two dashes. */
+export const wordOf = (name: OptionName): string => optionOf(name).word ?? name;
 
 /** Options that describe a job: also the words of job files and of #RENDT lines. */
 export const JOB_OPTIONS = [
@@ -195,6 +207,7 @@ export const JOB_OPTIONS = [
   "memory",
   "disk",
   "gpus",
+  "limit",
   "tag",
   "worker",
   "network",

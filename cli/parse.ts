@@ -1,6 +1,7 @@
+import type { AskedLimits } from "./job/limits.ts";
 import { nearest } from "./nearest.ts";
 import { readOptionValue } from "./option-value.ts";
-import { isOptionName, OPTIONS, type OptionName, optionOf, type Values } from "./options.ts";
+import { OPTIONS, type OptionName, type OptionTypes, optionOf, type Values, wordOf } from "./options.ts";
 
 export type Parsed = {
   /** Words before `--` that are no options. */
@@ -30,8 +31,9 @@ export function parseArguments(args: readonly string[], allowed: readonly Option
       parsed.command = queue.splice(0);
     } else if (word.startsWith("--")) {
       const cut = word.indexOf("=");
-      const name = cut < 0 ? word.slice(2) : word.slice(2, cut);
-      take({ parsed, allowed, queue, typed: `--${name}`, name, inline: cut < 0 ? undefined : word.slice(cut + 1) });
+      const typed = cut < 0 ? word : word.slice(0, cut);
+      const name = allowed.find((each) => wordOf(each) === typed.slice(2));
+      take({ parsed, allowed, queue, typed, name, inline: cut < 0 ? undefined : word.slice(cut + 1) });
     } else if (word.startsWith("-") && word !== "-" && !/^-\d/.test(word)) {
       takeShort({ parsed, allowed, queue, word });
     } else {
@@ -50,7 +52,7 @@ function takeShort({ word, ...taking }: Taking & { word: string }): void {
     const name = byShort.get(word[at] ?? "");
     const rest = word.slice(at + 1);
     if (name === undefined || optionOf(name).kind === "flag") {
-      take({ ...taking, typed, name: name ?? typed, inline: undefined });
+      take({ ...taking, typed, name, inline: undefined });
       if (name === undefined) return;
     } else {
       take({ ...taking, typed, name, inline: rest === "" ? undefined : rest.replace(/^=/, "") });
@@ -59,9 +61,9 @@ function takeShort({ word, ...taking }: Taking & { word: string }): void {
   }
 }
 
-function take(taking: Taking & { typed: string; name: string; inline: string | undefined }): void {
+function take(taking: Taking & { typed: string; name: OptionName | undefined; inline: string | undefined }): void {
   const { parsed, allowed, queue, typed, name } = taking;
-  if (!isOptionName(name) || !allowed.includes(name)) {
+  if (name === undefined || !allowed.includes(name)) {
     parsed.mistakes.push(unknownOption(typed, name, allowed));
     return;
   }
@@ -75,20 +77,34 @@ function take(taking: Taking & { typed: string; name: string; inline: string | u
     parsed.mistakes.push(`${typed} needs a value: ${optionOf(name).value}`);
     return;
   }
-  const read = readOptionValue(name, text);
-  if ("mistake" in read) parsed.mistakes.push(read.mistake);
-  else setOption(parsed.values, name, read.value);
+  const mistake = addOption(parsed.values, name, text);
+  if (mistake !== undefined) parsed.mistakes.push(mistake);
 }
 
-function unknownOption(typed: string, name: string, allowed: readonly OptionName[]): string {
-  const near = name.startsWith("-") ? undefined : nearest(name, allowed);
+function unknownOption(typed: string, name: OptionName | undefined, allowed: readonly OptionName[]): string {
+  const meant = name ?? (typed.startsWith("--") ? typed.slice(2) : undefined);
+  const near = meant && nearest(meant, allowed.map(wordOf));
   return `unknown option ${typed}${near ? `; did you mean --${near}?` : ""}`;
 }
 
-/** Repeatable options add up; of all others the last one counts. */
+/** Reads what one place (a command line, a job file) says of an option; answers the mistake, if it is one. */
+export function addOption(values: Values, name: OptionName, text: string): string | undefined {
+  const read = readOptionValue(name, text);
+  if ("mistake" in read) return read.mistake;
+  if (name === "limit" && Object.keys(read.value).some((limit) => Object.hasOwn(values.limit ?? {}, limit)))
+    return `--limit ${JSON.stringify(text)}: it was given before`;
+  setOption(values, name, read.value);
+  return undefined;
+}
+
+/** Repeatable options add up; of all others, and of the same limit, the last one counts. */
 export function setOption(values: Values, name: OptionName, value: Values[OptionName]): void {
-  const before = values[name];
-  const next =
-    optionOf(name).kind === "texts" && before !== undefined ? [...(before as string[]), ...(value as string[])] : value;
-  Object.assign(values, { [name]: next });
+  Object.assign(values, { [name]: together(optionOf(name).kind, values[name], value) });
+}
+
+function together(kind: keyof OptionTypes, before: Values[OptionName], value: Values[OptionName]): Values[OptionName] {
+  if (before === undefined) return value;
+  if (kind === "texts") return [...(before as string[]), ...(value as string[])];
+  if (kind === "limits") return { ...(before as AskedLimits), ...(value as AskedLimits) };
+  return value;
 }

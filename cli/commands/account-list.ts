@@ -9,7 +9,7 @@ const LIMIT = 1000;
 export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
   const { client } = reach(call, "admin");
-  const items = await listAll((page) => client.listAccounts(page), options.limit ?? LIMIT);
+  const items = await listAll((page) => client.listAccounts(page), options["at-most"] ?? LIMIT);
   const now = Date.now();
   if (options.json) terminal.json({ items });
   else if (options.quiet) for (const { id } of items) terminal.line(id);

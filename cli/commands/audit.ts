@@ -9,7 +9,7 @@ export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
   const { client } = reach(call, "admin");
   const { account } = options;
-  const items = await listAll((page) => client.audit({ account, ...page }), options.limit ?? LIMIT);
+  const items = await listAll((page) => client.audit({ account, ...page }), options["at-most"] ?? LIMIT);
   if (options.json) {
     terminal.json({ items });
     return 0;

@@ -19,7 +19,7 @@ export async function run(call: Call): Promise<number> {
   const wanted = {
     status: options.status === undefined ? undefined : readStatus(options.status),
     all: options["all-accounts"],
-    limit: options.limit ?? LIMIT,
+    limit: options["at-most"] ?? LIMIT,
     name: options.name,
   };
   const linesOf = (jobs: readonly JobView[]) => {

@@ -10,7 +10,7 @@ export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
   const { client } = reach(call, "admin");
   const { account } = options;
-  const items = await listAll((page) => client.listTokens({ account, ...page }), options.limit ?? LIMIT);
+  const items = await listAll((page) => client.listTokens({ account, ...page }), options["at-most"] ?? LIMIT);
   const now = Date.now();
   if (options.json) terminal.json({ items });
   else if (options.quiet) for (const { id } of items) terminal.line(id);

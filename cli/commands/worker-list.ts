@@ -12,7 +12,7 @@ export async function run(call: Call): Promise<number> {
   const { options, terminal } = call;
   const { client } = reach(call, options["all-accounts"] ? "admin" : "submitter");
   const account = options["all-accounts"] ? undefined : (options.account ?? (await client.whoami()).account);
-  const items = await listAll((page) => client.listWorkers({ account, ...page }), options.limit ?? LIMIT);
+  const items = await listAll((page) => client.listWorkers({ account, ...page }), options["at-most"] ?? LIMIT);
   const now = Date.now();
   if (options.json) terminal.json({ items });
   else if (options.quiet) for (const { id } of items) terminal.line(id);

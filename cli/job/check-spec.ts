@@ -4,6 +4,7 @@ import { jobSpec } from "../../contract/job.ts";
 import type { Order } from "../../sdk/order.ts";
 import { usage } from "../failure.ts";
 import { formatDuration, formatSize } from "../units.ts";
+import { LIMITS } from "./limits.ts";
 
 const schema = jobSpec.unwrap().omit({ inputs: true });
 
@@ -35,8 +36,7 @@ function quantity(field: string, value: number): string {
 
 /** `timeoutMs` is --timeout, `successCodes` is --success-codes; `env.A` is A of --env. */
 function wordOf([field = "", ...rest]: readonly PropertyKey[]): string {
-  // Limits are options of their own: `limits.memoryBytes` is --memory.
-  if (field === "limits" && rest.length > 0) return wordOf([String(rest[0]).replace(/Bytes$/, "")]);
+  if (field === "limits" && rest.length > 0) return limitWord(String(rest[0]));
   const word = String(field)
     .replace(/Ms$/, "")
     .replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -44,4 +44,10 @@ function wordOf([field = "", ...rest]: readonly PropertyKey[]): string {
   if (word === "secrets") return ["--secret", ...rest].join(" ");
   if (word === "tags") return "--tag";
   return word === "outputs" ? "--output" : [`--${word}`, rest.join(".")].join(" ").trim();
+}
+
+/** `cpuMs` is cpu-time of --limit; `memoryBytes` is an option of its own, --memory. */
+function limitWord(field: string): string {
+  const named = Object.entries(LIMITS).find(([, limit]) => limit.field === field);
+  return named ? `--limit ${named[0]}` : wordOf([field.replace(/Bytes$/, "")]);
 }

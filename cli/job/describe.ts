@@ -109,12 +109,13 @@ function given<N extends string, T>(name: N, value: T | undefined): { [K in N]?:
 /** The option's own list of choices is the contract's. */
 const levelOf = (text: string | undefined) => (text === undefined ? undefined : sandboxLevel.parse(text));
 
-function limitsOf({ cpus, gpus, memory, disk }: Values): JobSpecInput["limits"] {
+function limitsOf({ cpus, gpus, memory, disk, limit }: Values): JobSpecInput["limits"] {
   const limits = {
     ...given("cpus", cpus),
     ...given("gpus", gpus),
     ...given("memoryBytes", memory),
     ...given("diskBytes", disk),
+    ...limit,
   };
   return Object.keys(limits).length > 0 ? limits : undefined;
 }

@@ -1,15 +1,16 @@
 import { parse, TomlError } from "smol-toml";
 import { nearest } from "../nearest.ts";
-import { readOptionValue } from "../option-value.ts";
 import { isOptionName, JOB_OPTIONS, type OptionName, optionOf, type Values } from "../options.ts";
-import { setOption } from "../parse.ts";
+import { addOption, setOption } from "../parse.ts";
 
 const WORDS: readonly string[] = ["command", ...JOB_OPTIONS];
+/** Words of the form NAME=VALUE, which may be tables. */
+const TABLES: readonly OptionName[] = ["env", "secret", "limit"];
 
 export type JobFile = { command: string[] | undefined; values: Values; mistakes: string[] };
 
 /**
- * Reads a job file: TOML with `command` and the words of the options. Repeatable options take an array or one value, `env` and `secret` also a table;
+ * Reads a job file: TOML with `command` and the words of the options. Repeatable options take an array or one value, `env`, `secret` and `limit` also a table;
  * numbers and times may be written as TOML has them. All mistakes are gathered.
  *
  * @example
@@ -49,7 +50,7 @@ function readWord(name: OptionName, value: unknown, read: JobFile): void {
     return;
   }
   const texts = textsOf(name, value);
-  const many = kind === "texts" || kind === "codes";
+  const many = kind === "texts" || kind === "codes" || kind === "limits";
   if (texts === undefined || (texts.length !== 1 && !many)) {
     read.mistakes.push(
       `${name}: ${JSON.stringify(value)} is not ${many ? "a text or an array of texts" : "one value"}`,
@@ -57,9 +58,8 @@ function readWord(name: OptionName, value: unknown, read: JobFile): void {
     return;
   }
   for (const text of kind === "codes" ? [texts.join(",")] : texts) {
-    const result = readOptionValue(name, text);
-    if ("mistake" in result) read.mistakes.push(result.mistake.replace(/^--/, ""));
-    else setOption(read.values, name, result.value);
+    const mistake = addOption(read.values, name, text);
+    if (mistake !== undefined) read.mistakes.push(mistake.replace(/^--/, ""));
   }
 }
 
@@ -69,7 +69,7 @@ function textsOf(name: OptionName, value: unknown): string[] | undefined {
     const texts = value.map((item) => textsOf(name, item));
     return texts.every((inner) => inner?.length === 1) ? texts.flatMap((inner) => inner ?? []) : undefined;
   }
-  if ((name !== "env" && name !== "secret") || typeof value !== "object" || value === null) return undefined;
+  if (!TABLES.includes(name) || typeof value !== "object" || value === null) return undefined;
   const pairs = Object.entries(value);
   const plain = pairs.every(([, item]) => ["string", "number", "bigint", "boolean"].includes(typeof item));
   return plain ? pairs.map(([key, item]) => `${key}=${item}`) : undefined;

@@ -38,6 +38,18 @@ describe("a job file", () => {
     });
   });
 
+  it("names limits in a table or one by one, each once", () => {
+    const limit = { processes: 64, cpuMs: 7_200_000 };
+    expect(readJobFile('limit = { processes = 64, cpu-time = "2h" }').values).toEqual({ limit });
+    expect(readJobFile('[limit]\nprocesses = 64\ncpu-time = "2h"').values).toEqual({ limit });
+    expect(readJobFile('limit = ["processes=64", "cpu-time=2h"]').values).toEqual({ limit });
+    expect(readJobFile("limit = { processes = true, threads = 2 }").mistakes).toEqual([
+      'limit "processes=true": use a whole number',
+      'limit "threads=2": use one of processes, open-files, file-size, cpu-time, output, files',
+    ]);
+    expect(readJobFile('limit = ["files=9", "files=8"]').mistakes).toEqual(['limit "files=8": it was given before']);
+  });
+
   it("tells five mistakes together", () => {
     const { mistakes } = readJobFile(`
       comand = ["true"]

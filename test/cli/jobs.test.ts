@@ -63,6 +63,8 @@ describe("rendt run", () => {
     [["--", "sh", "-c", "kill -KILL $$"], 137, /^/],
     [["--array", "0-2", "--", "sh", "-c", 'exit "$RENDT_TASK"'], 2, /^/],
     [["-i", "gone.txt", "--", "true"], 125, /no file, folder or match for the input "gone\.txt" \(no_such_file\)/],
+    [["--limit", "output=1K", "--", "yes"], 137, /: killed: output 1 KiB$/m],
+    [["--limit", "files=20", "--", "sh", "-c", "mkdir -p $(seq 99); sleep 30"], 137, /killed: 20 files/],
     [["-o", "none*", "--", "true"], 0, /no output matches "none\*"/],
     [["--success-codes", "3", "--", "sh", "-c", "exit 3"], 3, /^$/],
   ])("%j ends with %i", async (args, exit, told) => {

@@ -73,6 +73,7 @@ input = ["analyse.py", "data.csv"]
 output = "out/*"
 timeout = "10m"
 env = { SEED = 7 }
+limit = { processes = 64, cpu-time = "5m" }
 \`\`\`
 
 A script (\`--script\`) is sent and run by the interpreter of its first line. Lines \`#RENDT -i data.csv --timeout 10m\` among the comments at

@@ -13,7 +13,9 @@ const allowed = [
   "sandbox",
   "max-price",
   "notify",
+  "limit",
 ] as const;
+const limits = "processes, open-files, file-size, cpu-time, output, files";
 const parse = (...args: string[]) => parseArguments(args, allowed);
 
 describe("a command line", () => {
@@ -40,7 +42,15 @@ describe("a command line", () => {
     [["--success-codes", "0,3"], { "success-codes": [0, 3] }],
     [["--max-price", "0.25"], { "max-price": 0.25 }],
     [["--name", "-x"], { name: "-x" }],
+    [["--limit", "processes=64", "--limit=cpu-time=2h"], { limit: { processes: 64, cpuMs: 7_200_000 } }],
+    [["--limit", "file-size=1G", "--limit", "output=64K"], { limit: { fileBytes: 1024 ** 3, outputBytes: 65_536 } }],
+    [["--limit", "open-files=32", "--limit", "files=1000"], { limit: { openFiles: 32, files: 1000 } }],
   ])("%j is read", (args, values) => expect(parse(...args)).toMatchObject({ values, mistakes: [] }));
+
+  it("is read by what its command means where two commands type the same", () => {
+    expect(parseArguments(["--limit", "5"], ["at-most"])).toMatchObject({ values: { "at-most": 5 }, mistakes: [] });
+    expect(parseArguments(["--at-most", "5"], ["at-most"]).mistakes).toEqual(["unknown option --at-most"]);
+  });
 
   it("takes a lone dash and negative numbers as words", () => {
     expect(parse("-", "-5").words).toEqual(["-", "-5"]);
@@ -65,6 +75,15 @@ describe("a command line", () => {
     [["--notify", ""], '--notify "": COMMAND is missing'],
     [["-i", ""], '--input "": SRC[=DEST] is missing'],
     [["--sandbox", "iron"], '--sandbox "iron": use none or strict'],
+    [["--limit", "processes"], '--limit "processes": use NAME=VALUE, such as processes=64'],
+    [["--limit", "threads=8"], `--limit "threads=8": use one of ${limits}`],
+    [["--limit", "toString=8"], `--limit "toString=8": use one of ${limits}`],
+    [["--limit", "memory=2G"], '--limit "memory=2G": this has an option of its own: --memory'],
+    [["--limit", "processes="], '--limit "processes=": use a whole number'],
+    [["--limit", "open-files=1K"], '--limit "open-files=1K": use a whole number'],
+    [["--limit", "cpu-time=soon"], '--limit "cpu-time=soon": use a time such as 90s, 10m, 1h30m or 2d'],
+    [["--limit", "output=much"], '--limit "output=much": use a size such as 500M or 2G'],
+    [["--limit", "files=9", "--limit", "files=8"], '--limit "files=8": it was given before'],
   ])("%j is refused: %s", (args, mistake) => expect(parse(...args).mistakes[0]).toBe(mistake));
 
   it("tells all mistakes together", () => {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { COMMANDS } from "../../cli/commands.ts";
-import { OPTIONS } from "../../cli/options.ts";
+import { isOptionName, OPTIONS, wordOf } from "../../cli/options.ts";
 import { ERRORS } from "../../contract/errors.ts";
 import { jobStatus, STATUS_CODES } from "../../contract/job.ts";
 import { OPERATIONS } from "../../contract/operations.ts";
@@ -71,9 +71,10 @@ describe("the documents", () => {
       "table-name",
       "target-table-name",
     ];
+    const known = [...Object.keys(OPTIONS).filter(isOptionName).map(wordOf), "version", ...foreign];
     const dead = texts.flatMap(({ page, text }) =>
       allOf(text, /(?<![\w-])--([a-z][a-z-]+)/g)
-        .filter((name) => !Object.hasOwn(OPTIONS, name) && !["version", ...foreign].includes(name))
+        .filter((name) => !known.includes(name))
         .map((name) => `${page}: --${name}`),
     );
     expect(dead).toEqual([]);
