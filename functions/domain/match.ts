@@ -99,10 +99,12 @@ function tooSmall(size: Size, { sizes }: Demand, worker: Machine): string {
   return `${size} ${say(size, sizes[size])} asked, ${say(size, offered(size, worker) ?? 0)} there`;
 }
 
-/** `512 MiB`, `7.6 GiB`; what is there is never told as more than it is. */
+/** `512 MiB`, `7.6 GiB`, `100 TiB`; what is there is never told as more than it is. */
 function say(size: Size, value: number): string {
   if (size === "cpus" || size === "gpus") return String(value);
-  return value < 1024 ? `${value} MiB` : `${Math.floor((value / 1024) * 10) / 10} GiB`;
+  if (value < 1024) return `${value} MiB`;
+  const [unit, name] = value < 1024 ** 2 ? [1024, "GiB"] : [1024 ** 2, "TiB"];
+  return `${Math.floor((value / unit) * 10) / 10} ${name}`;
 }
 
 const versions = new WeakMap<object, ReadonlyMap<string, string>>();

@@ -37,6 +37,13 @@ describe("a worker", () => {
     );
   });
 
+  it("is told sizes in the largest unit that fits", () => {
+    const asked = (mib: number) => misfits(`memory=${mib}`, { ...box, memoryBytes: GIB })[0];
+    expect(asked(1024 ** 2 - 1)).toBe("memory 1023.9 GiB asked, 1 GiB there");
+    expect(asked(1024 ** 2)).toBe("memory 1 TiB asked, 1 GiB there");
+    expect(asked(100 * 1024 ** 2)).toBe("memory 100 TiB asked, 1 GiB there");
+  });
+
   it("that does not tell its disk looks for itself", () => {
     const { diskBytes: _, ...silent } = box;
     expect(fits("disk=999999", silent)).toBe(true);
