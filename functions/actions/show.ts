@@ -2,6 +2,7 @@ import type { JobEvent } from "../../contract/job.ts";
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
 import { sizeOf } from "../domain/ranges.ts";
 import type { DoneEntry, Job, Slice } from "../domain/records.ts";
+import { AVOID_MS } from "../domain/settle.ts";
 import type { Call } from "./call.ts";
 import { ownJob } from "./own-job.ts";
 import { allDone } from "./results.ts";
@@ -57,7 +58,19 @@ function eventsOf(slice: Slice, done: readonly DoneEntry[]): JobEvent[] {
         ]
       : [],
   );
-  return [...ended, ...lost];
+  return [...ended, ...lost, ...givenBack(slice, done)];
+}
+
+/** Known only while its worker is kept from it: the next commit after that takes the note off. */
+function givenBack({ open }: Slice, done: readonly DoneEntry[]): JobEvent[] {
+  return open.flatMap((range) => {
+    if (!range.avoid) return [];
+    const { worker, until } = range.avoid;
+    const at = until - AVOID_MS;
+    // A failed try keeps its worker away too, and is told as that.
+    const failed = done.some((entry) => entry.at === at && entry.from <= range.from && range.from < entry.upTo);
+    return failed ? [] : [{ at, what: "given back", worker, detail: spell(range) }];
+  });
 }
 
 function spell(span: { from: number; upTo: number }): string {

@@ -152,6 +152,21 @@ describe("show", () => {
     expect(history.at(-1)).toMatchObject({ worker: WORKER });
     await expect((await world.as("other", "submitter")).show({ id })).rejects.toMatchObject({ code: "not_found" });
   });
+
+  it("tells which tasks were given back beside those that ran", async () => {
+    const id = await createJob(world.submitter, { ...TRUE, retries: 1, array: { count: 2 } });
+    const [failing, returned] = [await claimOne(), await claimOne()];
+    await world.pass(1000);
+    await finish(failing.id, [exited(0, 1)]);
+    const end = { kind: "released" as const, reason: "its owner came" };
+    await world.worker.finish({ worker: WORKER, items: [{ lease: returned.id, from: 1, results: [], end }] });
+    const { history } = await world.submitter.show({ id });
+    expect(history.slice(-2)).toMatchObject([
+      { what: "try failed", worker: WORKER, detail: "task 0" },
+      { what: "given back", worker: WORKER, detail: "task 1" },
+    ]);
+    expect(history.at(-1)?.at).toBe(history.at(-2)?.at);
+  });
 });
 
 describe("outputs", () => {
