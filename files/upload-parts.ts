@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
+import { RendtError } from "../contract/errors.ts";
 import type { Grant, GrantRequest } from "../contract/grant.ts";
 import { DEFAULT_POLICY, withRetry } from "../contract/retry.ts";
-import { type BlobSource, blobOf, readSource } from "./blob-source.ts";
+import { type BlobSource, blobOf, nameOf, readSource } from "./blob-source.ts";
 import { type Lanes, MOST_LANES } from "./lanes.ts";
 import { forEachParallel } from "./parallel.ts";
 import { put } from "./put.ts";
@@ -20,20 +21,15 @@ type Upload = { source: BlobSource; grant: PartsGrant; lanes: Lanes; transfer: T
 /** Sends the parts of a large blob that the store does not hold yet, then has them joined. */
 export async function uploadParts(upload: Upload): Promise<void> {
   const { source, grant, lanes, transfer } = upload;
-  const held = new Set(grant.held);
   const done: Done[] = [];
-  const missing: number[] = [];
-  for (let number = 1; (number - 1) * grant.partSize < source.size; number += 1) {
-    if (!held.has(number)) missing.push(number);
-    else {
-      const part = await partOf(source, grant, number);
-      done.push({ number, sha256: part.sha256 });
-      transfer.onBytes?.(part.span.end - part.span.start);
-    }
-  }
-
   const parallel = { limit: MOST_LANES, signal: transfer.signal };
-  await forEachParallel(granted(missing, upload), parallel, async ({ part, first }, signal) => {
+  await forEachParallel(steps(upload), parallel, async ({ part, isHeld, first }, signal) => {
+    const { number, span, sha256 } = part;
+    if (isHeld) {
+      done.push({ number, sha256 });
+      transfer.onBytes?.(span.end - span.start);
+      return;
+    }
     const one = { ...transfer, signal };
     let given = first;
     const send = async () => {
@@ -41,10 +37,10 @@ export async function uploadParts(upload: Upload): Promise<void> {
       given = undefined;
       if (permission?.kind === "refused") throw asGrantRefusal(permission);
       if (permission?.kind !== "one") return undefined;
-      return put(source, { grant: permission, lanes, transfer: one, span: part.span });
+      return put(source, { grant: permission, lanes, transfer: one, span });
     };
     const etag = await withRetry(send, { ...(transfer.policy ?? DEFAULT_POLICY), repeatable: true, signal });
-    done.push({ number: part.number, sha256: part.sha256, ...(etag === undefined ? {} : { etag }) });
+    done.push({ number, sha256, ...(etag === undefined ? {} : { etag }) });
   });
 
   const parts = done.sort((a, b) => a.number - b.number);
@@ -52,18 +48,25 @@ export async function uploadParts(upload: Upload): Promise<void> {
   await transfer.client.completeUpload(request, { signal: transfer.signal });
 }
 
-/** The parts, each with the grant for its first try. */
-async function* granted(missing: readonly number[], upload: Upload): AsyncGenerator<{ part: Part; first?: Grant }> {
-  for (let at = 0; at < missing.length; at += GRANT_BATCH) {
-    const parts: Part[] = [];
-    for (const number of missing.slice(at, at + GRANT_BATCH))
-      parts.push(await partOf(upload.source, upload.grant, number));
-    const grants = await grantsOf(parts, upload);
-    for (const [index, part] of parts.entries()) {
-      const first = grants[index];
-      yield first ? { part, first } : { part };
+/** `first`: the grant for the first try of a part that is missing. */
+type Step = { part: Part; isHeld?: true; first?: Grant | undefined };
+
+async function* steps(upload: Upload): AsyncGenerator<Step> {
+  const held = new Set(upload.grant.held);
+  let missing: Part[] = [];
+  for await (const part of partsOf(upload)) {
+    if (held.has(part.number)) yield { part, isHeld: true };
+    else if (missing.push(part) === GRANT_BATCH) {
+      yield* granted(missing, upload);
+      missing = [];
     }
   }
+  if (missing.length > 0) yield* granted(missing, upload);
+}
+
+async function* granted(parts: readonly Part[], upload: Upload): AsyncGenerator<Step> {
+  const grants = await grantsOf(parts, upload);
+  for (const [index, part] of parts.entries()) yield { part, first: grants[index] };
 }
 
 async function grantsOf(parts: readonly Part[], { source, grant, transfer }: Upload): Promise<Grant[]> {
@@ -80,13 +83,21 @@ function withPart(entry: GrantRequest, part: PartRequest): GrantRequest {
   throw new Error(`nothing is uploaded with a grant to ${entry.use}`);
 }
 
-/** Its hash comes from the reading that named the file, or, when the server cuts otherwise, from reading the part once more. */
-async function partOf(source: BlobSource, { partSize }: PartsGrant, number: number): Promise<Part> {
-  const start = (number - 1) * partSize;
-  const span = { start, end: Math.min(start + partSize, source.size) };
-  const known = source.from === "file" && source.parts?.size === partSize ? source.parts.sha256[number - 1] : undefined;
-  if (known !== undefined) return { number, span, sha256: known };
-  const hash = createHash("sha256");
-  for await (const piece of readSource(source, span)) hash.update(piece);
-  return { number, span, sha256: hash.digest("hex") };
+/**
+ * The parts in order. Their hashes come from the reading that named the file, or, when the server cuts otherwise, from one more. Then the
+ * whole is hashed once more too: what changed without a trace since would be stored under the name of what it was, and no store would notice.
+ */
+async function* partsOf({ source, grant: { partSize } }: Upload): AsyncGenerator<Part> {
+  const known = source.from === "file" && source.parts?.size === partSize ? source.parts.sha256 : undefined;
+  const whole = createHash("sha256");
+  for (let number = 1; (number - 1) * partSize < source.size; number += 1) {
+    const start = (number - 1) * partSize;
+    const span = { start, end: Math.min(start + partSize, source.size) };
+    const hash = createHash("sha256");
+    if (!known)
+      for await (const piece of readSource(source, span)) for (const each of [hash, whole]) each.update(piece);
+    yield { number, span, sha256: known?.[number - 1] ?? hash.digest("hex") };
+  }
+  if (!known && whole.digest("hex") !== source.sha256)
+    throw new RendtError("wrong_content", `${nameOf(source)} changed while it was being sent`);
 }

@@ -344,10 +344,25 @@ describe("an upload in parts", () => {
   it("hashes a part itself when the server cuts otherwise than the reading did", async () => {
     const store = await startStore();
     store.partsFrom = 1;
-    const { folder, tree } = await sent(store, { f: megabytes(40) });
+    const { folder, tree, sources } = await sent(store, { f: megabytes(39) });
+    expect(sources).toMatchObject([{ parts: undefined }]);
     const into = temporaryFolder();
     await download(tree, into, store.transfer("output"));
     expect(listTree(into)).toEqual(listTree(folder));
+  });
+
+  it("names a change that neither side could see but by the hash of the whole, and joins nothing", async () => {
+    const store = await startStore();
+    store.partsFrom = 1;
+    const folder = temporaryFolder();
+    makeTree(folder, { f: megabytes(39) });
+    const { sources } = await build(folder);
+    const [source] = sources;
+    if (source?.from !== "file") throw new Error("it is a file");
+    const changed = { ...source, sha256: "0".repeat(64) };
+    const error = await failure(upload([changed], store.transfer("input")));
+    expect(error).toMatchObject({ code: "wrong_content", message: expect.stringContaining(join(folder, "f")) });
+    expect(await store.head(changed)).toBeUndefined();
   });
 });
 
