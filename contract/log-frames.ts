@@ -10,6 +10,8 @@ export type LogStream = "stdout" | "stderr";
 export const FRAME_HEAD_BYTES = 11;
 /** A frame never holds more, so that a reader knows what a broken length looks like. */
 export const MAX_FRAME_BYTES = 1024 * 1024;
+/** Of a task whose job was cancelled so much is kept, from the beginning: no result names its log, so it lies in the table, where bytes cost more. */
+export const MAX_CANCELLED_LOG_BYTES = 4 * 1024 * 1024;
 
 /** The head that goes before a piece of output; writing it apart spares copying the piece. */
 export function encodeFrameHead(stream: LogStream, ms: number, length: number): Uint8Array {

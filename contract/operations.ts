@@ -319,7 +319,7 @@ export const OPERATIONS = {
     method: "POST",
     path: "/v1/leases/log",
     roles: workers,
-    summary: "Ship a piece of a watched log",
+    summary: "Ship a piece of a watched log, or of what a task had printed when its job was cancelled",
     request: appendLogRequest,
     answer: appendLogAnswer,
     errors: ["lease_lost"],

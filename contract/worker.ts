@@ -285,6 +285,11 @@ export const appendLogRequest = z.lazy(() =>
     index: z.int().min(0),
     offset: z.int().min(0),
     data: z.base64().max(Math.ceil(MAX_LOG_CHUNK_BYTES / 3) * 4),
+    /**
+     * The job was cancelled: a piece of what the task had printed, which is kept as long as its job. Pieces begin at multiples of
+     * `MAX_LOG_CHUNK_BYTES` and end at `MAX_CANCELLED_LOG_BYTES`.
+     */
+    cancelled: z.literal(true).optional(),
   }),
 );
 /** `restMs`: how long to gather what comes next, where each call is paid for. */

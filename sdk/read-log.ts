@@ -59,7 +59,10 @@ export async function* readLog(server: Server, wanted: LogWanted): AsyncGenerato
       yield frame;
     }
     if (answer.log && !at.complete) yield* readEnd(server, wanted, { at, answer });
-    if (ENDED.has(answer.status) || (wanted.try !== undefined && answer.over)) return;
+    if (wanted.try !== undefined && answer.over) return;
+    // Of a task that was cancelled there is what its worker sent since; who follows has seen what there was, and goes.
+    const isCut = answer.lease !== undefined && !answer.over;
+    if (ENDED.has(answer.status) && !(isCut && (!follow || at.after > known))) return;
     if (!follow) {
       const none = at.after === known && !first && performance.now() - began >= LOOK_MS;
       if (answer.over || answer.lease === undefined || none || (last && last.ms >= begin)) return;

@@ -254,6 +254,7 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
     setTimeout(() => leaving.abort(), cancelling.signal.aborted ? CANCEL_LEAVE_AFTER_MS : LEAVE_AFTER_MS);
   const timer = leave();
   await outbox.empty(leaving.signal);
+  await shop.deliveries.settled();
   clearTimeout(timer);
   if (held.size > 0) notice(`${held.size} results could not be delivered: they are kept and offered at the next start`);
   leaving.abort();
@@ -261,6 +262,5 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
   closeStatus();
   outbox.close();
   heartbeat.close();
-  await shop.deliveries.settled();
   if (fatal) throw fatal.error;
 }

@@ -5,7 +5,8 @@ import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
 import { outputKey } from "../blobs/keys.ts";
 import type { DoneEntry, Job, LiveLease, Slice } from "../domain/records.ts";
 import { statusOf } from "../domain/status.ts";
-import { streamOf } from "./append-log.ts";
+import type { LogChunk } from "../store/port.ts";
+import { cutStreamOf, streamOf } from "./append-log.ts";
 import { applyToSlice, keyOfTask, loadSlice } from "./apply.ts";
 import type { Call, World } from "./call.ts";
 import { ownJob } from "./own-job.ts";
@@ -15,13 +16,15 @@ import { lookUntil } from "./waiting.ts";
 
 type Answer = AnswerOf<"logs">;
 type Asked = ParsedRequestOf<"logs">;
-/** One run of a task: alive, or ended with what `entry` names. */
-type Run = { lease: string; try: number; entry?: DoneEntry };
+/** One run of a task: alive, ended with what `entry` names, or cut off when its job was cancelled. */
+type Run = { lease: string; try: number; entry?: DoneEntry; cutAt?: number };
 type Found = { status: JobStatus; run?: Run };
 
 /** Before base64: the whole answer stays well below the largest one. */
 const MOST_CHUNK_BYTES = 1024 * 1024;
 const ASK_AGAIN_MS = 500;
+/** A worker that hears of the cancel at once has ended the task and sent its log in this time. */
+const LAST_WORDS_MS = 3000;
 
 /** What a task prints: live pieces while it runs and somebody follows, the whole log once it ended. */
 export async function logs(call: Call, request: Asked): Promise<Answer> {
@@ -37,15 +40,17 @@ export async function logs(call: Call, request: Asked): Promise<Answer> {
   const begin = (await find(world, job, position, request.try)).run?.lease;
   const { value, enough } = await lookUntil(call, { topics, waitMs: request.wait }, async () => {
     const found = await find(world, await ownJob(world, who, job.id), position, request.try);
-    if (request.follow && found.run && !found.run.entry) await watch(world, job, position);
+    if (request.follow && found.run && isAlive(found.run)) await watch(world, job, position);
     if (request.try !== undefined && !found.run && (!request.follow || ENDED.has(found.status)))
       throw new RendtError("not_found", `task ${index} of job ${job.id} has had no try ${request.try}`);
     const answer = await read(world, { job, index, position, found }, request.after);
-    const isOver = found.run === undefined ? ENDED.has(found.status) : found.run.entry !== undefined;
-    return { value: answer, enough: answer.chunks.length > 0 || isOver || found.run?.lease !== begin };
+    const isOver = found.run === undefined ? ENDED.has(found.status) : answer.over;
+    return { value: answer, enough: answer.chunks.length > 0 || isOver === true || found.run?.lease !== begin };
   });
   return { ...value, now, ...(!enough && { retryAfterMs: ASK_AGAIN_MS }) };
 }
+
+const isAlive = ({ entry, cutAt }: Run): boolean => !entry && cutAt === undefined;
 
 /** The run asked for, else the one that is alive, else the last. */
 async function find(world: World, job: Job, position: number, wanted: number | undefined): Promise<Found> {
@@ -55,6 +60,8 @@ async function find(world: World, job: Job, position: number, wanted: number | u
   const runs: Run[] = ended.map((entry, at) => ({ lease: entry.lease, try: at + 1, entry }));
   const live = Object.entries(slice.leases).find(([, { from, upTo }]) => from <= position && position < upTo);
   if (live) runs.push({ lease: live[0], try: runs.length + 1 });
+  const cut = Object.entries(slice.cut ?? {}).find(([, { from, upTo }]) => from <= position && position < upTo);
+  if (cut) runs.push({ lease: cut[0], try: runs.length + 1, cutAt: slice.times.endedAt ?? 0 });
   const status = taskStatus(job, slice, { live: live?.[1], last: ended.at(-1), position });
   const run = wanted === undefined ? runs.at(-1) : runs.find((each) => each.try === wanted);
   return { status, ...(run && { run }) };
@@ -83,9 +90,11 @@ async function read(
   const of = { job: job.id, index, lease: run.lease };
   const answer = { index, status, lease: run.lease, try: run.try };
   if (!run.entry) {
-    const chunks = await world.store.readChunks(streamOf(of), after, MOST_CHUNK_BYTES);
+    const chunks = await readPieces(world, of, { after, isCut: run.cutAt !== undefined });
+    const over = chunks.length === 0 && run.cutAt !== undefined && world.clock() - run.cutAt > LAST_WORDS_MS;
     return {
       ...answer,
+      ...(over && { over }),
       chunks: chunks.map(({ offset, data }) => ({ offset, data: Buffer.from(data).toString("base64") })),
     };
   }
@@ -93,6 +102,16 @@ async function read(
   const key = log?.blob && outputKey(of, log.blob.sha256);
   const grant = key && (await world.blobs.grantGet(key, world.clock() + GRANT_MS));
   return { ...answer, over: true, chunks: [], ...(log && { log }), ...(grant && { grant }) };
+}
+
+/** What came since a cancel is as long as the job; what came live is there sooner, and all there is if the worker is gone, too. */
+async function readPieces(
+  { store }: World,
+  of: { job: string; index: number; lease: string },
+  { after, isCut }: { after: number; isCut: boolean },
+): Promise<LogChunk[]> {
+  const kept = isCut ? await store.readChunks(cutStreamOf(of), after, MOST_CHUNK_BYTES) : [];
+  return kept.length > 0 ? kept : store.readChunks(streamOf(of), after, MOST_CHUNK_BYTES);
 }
 
 /** Asks the worker to ship what is printed, for a while; the follower's next call prolongs it. */

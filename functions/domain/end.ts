@@ -23,15 +23,21 @@ export const expire: Decide<"expire"> = (slice, command, now) => {
 /** Takes all leases and open tasks away; what was committed before counts (rule 17). Another round: the cancel has been answered by a retry. */
 export const cancel: Decide<"cancel"> = (slice, command, now) => {
   if (command.round !== slice.round) return { slice, answer: undefined };
-  return { slice: ended(slice, "cancelled", now), answer: undefined };
+  return { slice: { ...ended(slice, "cancelled", now), ...cutFrom(slice) }, answer: undefined };
 };
+
+/** Only for reading what was printed: a lease that was cut has no other right (rule 17). */
+function cutFrom({ leases }: Slice): Pick<Slice, "cut"> {
+  const cut = Object.entries(leases).map(([id, { worker, from, upTo }]) => [id, { worker, from, upTo }] as const);
+  return cut.length > 0 ? { cut: Object.fromEntries(cut) } : {};
+}
 
 /** Reopens exactly the tasks without success, with a clean history (rule 18). */
 export const retry: Decide<"retry"> = (slice, command) => {
   if (command.round !== slice.round) return { slice, answer: undefined };
   if (slice.pages && !command.pages) return needsPages(slice);
-  const { expiresAt: _, pastExpiry: __, wakeAt: ___, ...rest } = slice;
-  const { endedAt: ____, ...times } = slice.times;
+  const { expiresAt: _, pastExpiry: __, wakeAt: ___, cut: ____, ...rest } = slice;
+  const { endedAt: _____, ...times } = slice.times;
   const open = unsuccessful(slice, [...(command.pages ?? []), ...slice.done]).map(
     (span): OpenRange => ({ ...span, tries: 0, crashes: 0 }),
   );

@@ -40,11 +40,12 @@ export function withSlice(job: Job, slice: Slice): Job {
 
 function shortened(slice: Slice): OnlySlice {
   const { status, open, leases, done, pages, cap, succeeded, failed, crashLimit, maxTries } = slice;
-  const { bytes, codes, taskMs, expiresAt, pastExpiry, watchUntil } = slice;
+  const { cut, bytes, codes, taskMs, expiresAt, pastExpiry, watchUntil } = slice;
   return {
     status,
     ...(open.length > 0 && { open }),
     ...(Object.keys(leases).length > 0 && { leases }),
+    ...(cut && { cut }),
     ...(done.length > 0 && { done }),
     ...(pages && { pages }),
     succeeded,

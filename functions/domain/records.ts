@@ -58,6 +58,8 @@ export const liveLease = z.lazy(() =>
 );
 export type LiveLease = z.infer<typeof liveLease>;
 
+const cutLease = z.lazy(() => z.strictObject({ worker: z.string(), from: z.int(), upTo: z.int() }));
+
 export const doneEnd = z.enum(["succeeded", "retrying", "failed", "poison"]);
 /** An accepted finish: `doc` holds a TaskResult[] whose first is of position `docFrom` ≤ `from` (both absent for poison). */
 export const doneEntry = z.lazy(() =>
@@ -101,6 +103,8 @@ export const slice = z.lazy(() =>
     upTo: z.int(),
     open: z.array(openRange),
     leases: z.record(z.string(), liveLease),
+    /** What a cancel took away; its workers may still tell what those tasks had printed, and nothing else. */
+    cut: z.record(z.string(), cutLease).optional(),
     /** Most live leases at once. */
     cap: z.int(),
     done: z.array(doneEntry),

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { MAX_CANCELLED_LOG_BYTES } from "../../../contract/log-frames.ts";
 import type { TaskResult } from "../../../contract/result.ts";
 import {
   blobOf,
@@ -258,6 +259,37 @@ describe("logs", () => {
       await world.submitter.create({ jobs: [{ watch: true, spec }] });
       expect(await claimOne()).toMatchObject({ watch: true });
     }
+  });
+
+  it("of a task that was cancelled is what its worker still brings, for as long as the job is kept", async () => {
+    const id = await createJob(world.submitter, TRUE);
+    const lease = await claimOne();
+    const append = (offset: number, text: string, more: { cancelled?: true } = { cancelled: true }) =>
+      world.worker.appendLog({ lease: lease.id, index: 0, offset, data: data(text), ...more });
+    await append(0, "one ", {});
+    await expect(append(0, "early")).rejects.toMatchObject({ code: "lease_lost" });
+    await world.submitter.cancel({ ids: [id] });
+    expect(await world.submitter.logs({ id })).toMatchObject({
+      status: "cancelled",
+      lease: lease.id,
+      try: 1,
+      chunks: [{ data: data("one ") }],
+    });
+    const waiting = world.submitter.logs({ id, after: 4, wait: 25_000 });
+    await expect(append(4, "live", {})).rejects.toMatchObject({ code: "lease_lost" });
+    await append(0, "one two");
+    expect((await waiting).chunks).toEqual([{ offset: 0, data: data("one two") }]);
+
+    await world.pass(2 * HOUR);
+    expect((await world.submitter.logs({ id })).chunks).toEqual([{ offset: 0, data: data("one two") }]);
+    expect(await world.submitter.logs({ id, after: 7 })).toMatchObject({ over: true, chunks: [] });
+    for (const offset of [5, MAX_CANCELLED_LOG_BYTES])
+      await expect(append(offset, "more")).rejects.toMatchObject({ code: "bad_request" });
+    expect(await finish(lease.id, [exited(0)])).toMatchObject({ items: [{ accepted: [], lost: [{ from: 0 }] }] });
+
+    await world.submitter.retry({ ids: [id] });
+    await expect(append(0, "late")).rejects.toMatchObject({ code: "lease_lost" });
+    expect((await world.submitter.logs({ id })).chunks).toEqual([]);
   });
 
   it("of each try are kept apart, and a long one is downloaded", async () => {

@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { createLogFollower } from "../../../bench/logs/follow.ts";
 import { openLine } from "../../../bench/logs/proxy.ts";
 import { randomOf } from "../../../bench/support/numbers.ts";
-import { encodeFrame } from "../../../contract/log-frames.ts";
+import { encodeFrame, MAX_CANCELLED_LOG_BYTES } from "../../../contract/log-frames.ts";
 import { openServer } from "../../../sdk/open-server.ts";
 import { readLog } from "../../../sdk/read-log.ts";
 import { machine, WORKER } from "../../support/world.ts";
@@ -103,6 +103,39 @@ it("waits for a piece that is missing in between, instead of passing over it", a
   expect(seen()).toEqual(["one", "two", "three"]);
   await market.client.cancel({ ids: [id] });
   await follower.ended;
+});
+
+it("keeps what a task had printed when its job was cancelled, also where nobody watched", async () => {
+  const market = await openMarketplace();
+  await market.startWorker();
+  const server = openServer({ url: market.url, token: market.tokens.submitter });
+  onTestFinished(() => server.close());
+  const told = join(market.folder, "told");
+  mkdirSync(told);
+  chmodSync(told, 0o777);
+  const cancelled = async (print: string, bytes: number) => {
+    const gate = join(told, String(bytes));
+    const command = [
+      "sh",
+      "-c",
+      `trap 'echo last words; exit 3' TERM; ${print}; touch ${gate}; while :; do sleep 0.02 2>&-; done 2>&-`,
+    ];
+    const id = await market.submit({ command });
+    await until(() => existsSync(gate));
+    await market.client.cancel({ ids: [id] });
+    let text = "";
+    await until(async () => {
+      text = "";
+      for await (const frame of readLog(server, { id })) text += Buffer.from(frame.bytes).toString();
+      return text.length > bytes;
+    });
+    return text;
+  };
+  expect(await cancelled("echo one", 0)).toBe("one\nlast words\n");
+  const numbers = Array.from({ length: 400_000 }, (_, at) => `${at + 1}\n`).join("");
+  expect(await cancelled("seq 1 400000", numbers.length)).toBe(`${numbers}last words\n`);
+  const long = await cancelled("seq 1 900000", MAX_CANCELLED_LOG_BYTES - 200_000);
+  expect(long).toMatch(/^1\n2\n3\n[\s\S]*\n\[rendt: the last 1\.\d MiB left out: the job was cancelled\]\n$/);
 });
 
 it("reads each try to its end before the next", async () => {

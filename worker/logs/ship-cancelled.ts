@@ -1,0 +1,42 @@
+import type { Client } from "../../contract/client.ts";
+import { MAX_LOG_CHUNK_BYTES } from "../../contract/limits.ts";
+import { createFrameDecoder, encodeFrame, MAX_CANCELLED_LOG_BYTES } from "../../contract/log-frames.ts";
+import type { Rate } from "../../files/rate.ts";
+import { sayBytes } from "../sandbox/limits.ts";
+import type { TaskLog } from "./task-log.ts";
+
+type Cancelled = {
+  client: Pick<Client, "appendLog">;
+  rate?: Rate | undefined;
+  lease: string;
+  index: number;
+  log: Pick<TaskLog, "read" | "counts">;
+  now(): number;
+  signal: AbortSignal;
+};
+
+/** Sends what a task had printed when its job was cancelled, since no result will bring it. */
+export async function shipCancelled({ client, rate, lease, index, log, now, signal }: Cancelled): Promise<void> {
+  const bytes = await beginningOf(log, now());
+  for (let offset = 0; offset < bytes.length; offset += MAX_LOG_CHUNK_BYTES) {
+    const data = bytes.subarray(offset, offset + MAX_LOG_CHUNK_BYTES).toString("base64");
+    await rate?.take(data.length, signal);
+    await client.appendLog({ lease, index, offset, data, cancelled: true }, { signal });
+  }
+}
+
+/** More than the words about what is left out can need. */
+const WORDS_BYTES = 128;
+
+async function beginningOf(log: Cancelled["log"], ms: number): Promise<Buffer> {
+  const bytes = await log.read(0, MAX_CANCELLED_LOG_BYTES - WORDS_BYTES);
+  if (bytes.length >= log.counts.bytes) return bytes;
+  const decoder = createFrameDecoder();
+  const kept = decoder.push(bytes).reduce((sum, frame) => sum + frame.bytes.length, 0);
+  const left = log.counts.stdoutBytes + log.counts.stderrBytes - kept;
+  const words = Buffer.from(`\n[rendt: the last ${sayBytes(left)} left out: the job was cancelled]\n`);
+  return Buffer.concat([
+    bytes.subarray(0, bytes.length - decoder.pending),
+    encodeFrame({ stream: "stderr", ms, bytes: words }),
+  ]);
+}
