@@ -33,7 +33,12 @@ const ownerFile = z.strictObject({
   sandbox: sandboxLevel.optional(),
   slots: count(1, 1024).optional(),
   runtimes: z
-    .array(z.string().refine((path) => isAbsolute(path) && path !== "/", "the full path of a folder"))
+    .array(
+      z
+        .string()
+        .refine((path) => isAbsolute(path) && path !== "/", { error: "the full path of a folder", abort: true })
+        .refine(existsSync, "there is no such folder"),
+    )
     .optional(),
   tags: z.array(machineTag).max(MAX_MACHINE_TAGS).optional(),
   network: z.array(accountId).max(256).optional(),

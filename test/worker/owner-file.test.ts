@@ -27,7 +27,7 @@ it("reads what the owner grants, in the units of the command line", async () => 
   const { options, rules } = await read(`
     sandbox = "strict"
     slots = 4
-    runtimes = ["/opt/conda"]
+    runtimes = ["/opt"]
     upload-rate = "500K"
     download-rate = "1.5M"
     announce = false
@@ -49,7 +49,7 @@ it("reads what the owner grants, in the units of the command line", async () => 
   expect(options).toMatchObject({
     sandbox: "strict",
     slots: 4,
-    runtimes: ["/opt/conda"],
+    runtimes: ["/opt"],
     uploadRate: 500 * 1024,
     downloadRate: 1.5 * 1024 ** 2,
     announce: false,
@@ -117,7 +117,7 @@ it("tells each mistake on a line of its own: where, the value, and what is allow
   const message = await mistakesOf(`
     slots = 5000
     user-idle = "10m"
-    runtimes = ["conda"]
+    runtimes = ["conda", "/no/such/folder"]
     update = "yes"
     cache-size = "0"
     [limits]
@@ -142,6 +142,7 @@ it("tells each mistake on a line of its own: where, the value, and what is allow
     "rules.memory: it belongs into [limits]",
     'rules.queues = "own": a list in brackets',
     'runtimes.0 = "conda": the full path of a folder',
+    'runtimes.1 = "/no/such/folder": there is no such folder',
     "slots = 5000: a whole number from 1 to 1024",
     'update = "yes": true or false',
     "user-idle: it belongs into [rules]",
