@@ -20,7 +20,7 @@ export type World = Deps & {
   busy: Set<string>;
   /** ms of a task of a job, as seen last: sizes the first lease of its other slices. */
   pace: Map<string, number>;
-  /** Jobs that did not suit a worker: whose they are, and what they ask, which never changes. */
+  /** Jobs that did not suit a worker, by id and place in the queue: whose they are, and what they ask. */
   unsuited: Map<string, Terms>;
   /** How far a worker got among jobs that pay too little, where its own account's may stand. */
   turns: Map<string, string>;

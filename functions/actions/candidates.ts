@@ -6,7 +6,7 @@ import type { Claimable, SliceKey } from "../store/port.ts";
 import type { World } from "./call.ts";
 import { PUBLIC } from "./queue.ts";
 import type { Room } from "./room.ts";
-import { suits } from "./terms.ts";
+import { placeInQueue, suits } from "./terms.ts";
 
 /** Slices read at once, and at most for one claim: past so many that were taken or avoided the worker comes back later. */
 const LEAST_PAGE = 8;
@@ -33,8 +33,8 @@ export async function* candidates(
   const { store, busy, random, unsuited, turns } = world;
   const least = Math.max(LEAST_PAGE, store.claimWindow, wanted);
   const isFree = (key: SliceKey) => !busy.has(nameOf(key));
-  const isPromising = (key: SliceKey) => {
-    const terms = unsuited.get(key.job);
+  const isPromising = (key: Claimable) => {
+    const terms = unsuited.get(placeInQueue(key));
     return !search.tried.has(nameOf(key)) && (!terms || suits(worker, terms));
   };
   for await (const { queue, inTurn, ...place } of placesFor(store, queues, worker)) {

@@ -167,7 +167,7 @@ async function claimFrom(
       const terms = termsOf(slice);
       const { owner, demand } = terms;
       if (!suits(worker, terms)) {
-        noteUnsuited(world.unsuited, slice.job, terms);
+        noteUnsuited(world.unsuited, slice);
         throw new RendtError("not_available", `job ${slice.job} is none for worker ${worker.id}`);
       }
       const bounds = await boundsOf(world, owner, { leases, most });

@@ -13,8 +13,11 @@ export const termsOf = ({ owner, demand, class: name }: Slice): Terms => ({ owne
 export const suits = (worker: WorkerRecord, { owner, demand }: Terms): boolean =>
   takesJobsOf(worker, owner) && fits(demand, worker, owner);
 
+/** A job that gets the id of one that is gone stands elsewhere in its queue, and may ask for something else. */
+export const placeInQueue = ({ job, order }: Pick<Slice, "job" | "order">): string => `${job} ${order}`;
+
 /** A claim looks through the same page of unsuited jobs each time: it reads none of them twice. */
-export function noteUnsuited(unsuited: Map<string, Terms>, job: string, terms: Terms): void {
+export function noteUnsuited(unsuited: Map<string, Terms>, slice: Slice): void {
   if (unsuited.size >= MOST_REMEMBERED) unsuited.clear();
-  unsuited.set(job, terms);
+  unsuited.set(placeInQueue(slice), termsOf(slice));
 }

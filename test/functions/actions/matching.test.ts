@@ -5,6 +5,7 @@ import {
   createJob,
   createTestWorld,
   exited,
+  HOUR,
   MINUTE,
   machine,
   OTHER_WORKER,
@@ -247,6 +248,20 @@ describe("a worker whose owner asks for pay", () => {
     for (let claims = 0; claims < 3; claims += 1) expect(await claim(1, FREE)).toEqual([]);
     await world.worker.register({ ...paid, takes: undefined });
     expect(await claim(9, FREE)).toHaveLength(9);
+  });
+
+  it("takes what suits it under a key whose earlier job did not", async () => {
+    const create = async (maxPrice: number) =>
+      stranger.create({ jobs: [{ key: "nightly", spec: open({ maxPrice, keepMs: MINUTE }) }] });
+    const [poor] = (await create(1)).items;
+    expect(await claim(9, FREE)).toEqual([]);
+    await stranger.cancel({ ids: [String(poor?.id)] });
+    await world.pass(2 * MINUTE);
+    world.outage(25 * HOUR);
+    await world.pass(MINUTE);
+    const [rich] = (await create(3)).items;
+    expect(rich).toMatchObject({ id: poor?.id, existing: false });
+    expect(jobs(await claim(9, FREE))).toEqual([poor?.id]);
   });
 
   it("is held to the exact price where classes are rounded", async () => {
