@@ -1,7 +1,7 @@
-import { type Dir, readlinkSync, statSync } from "node:fs";
-import { lstat, opendir, readdir, statfs } from "node:fs/promises";
+import { type Dir, statSync } from "node:fs";
+import { lstat, opendir, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { lookAtOpenFiles } from "./open-files.ts";
 
 export type DiskUse = { bytes: number; files: number };
 /** `blind`: not everything could be looked into, so that there may be more. */
@@ -67,36 +67,21 @@ const look = async (path: string) => ({ path, stats: await lstat(path).catch(() 
 const openFolder = (path: string): Promise<Dir | undefined> =>
   opendir(path, { bufferSize: BATCH }).catch(() => undefined);
 
-/** A task can have millions, which would take longer than the worker may be kept from its leases, and from looking at memory. */
-const MOST_DESCRIPTORS = 20_000;
-const BREATHE_EVERY = 500;
-
 /** Files without a name, which no look at folders finds. Those that two processes hold count once. */
 async function deletedButOpen(pids: readonly number[]): Promise<Found> {
   const seen = new Set<string>();
   const use: Found = { bytes: 0, files: 0, blind: false };
-  let looked = 0;
-  for (const pid of pids) {
-    for (const fd of await descriptorsOf(pid)) {
-      if (looked === MOST_DESCRIPTORS) return { ...use, blind: true };
-      looked += 1;
-      if (looked % BREATHE_EVERY === 0) await nextTurn();
-      const path = `/proc/${pid}/fd/${fd}`;
-      try {
-        if (!readlinkSync(path).endsWith(" (deleted)")) continue;
-        const { dev, ino, blocks } = statSync(path);
-        const id = `${dev}:${ino}`;
-        if (seen.has(id)) continue;
-        seen.add(id);
-        use.bytes += blocks * 512;
-        use.files += 1;
-      } catch {
-        // Closed meanwhile.
-      }
+  const all = await lookAtOpenFiles(pids, (path, what) => {
+    if (!what.endsWith(" (deleted)")) return;
+    try {
+      const { dev, ino, blocks } = statSync(path);
+      if (seen.has(`${dev}:${ino}`)) return;
+      seen.add(`${dev}:${ino}`);
+      use.bytes += blocks * 512;
+      use.files += 1;
+    } catch {
+      // Closed meanwhile.
     }
-  }
-  return use;
+  });
+  return { ...use, blind: !all };
 }
-
-/** None of one that is gone, or not ours to look into. */
-const descriptorsOf = (pid: number): Promise<string[]> => readdir(`/proc/${pid}/fd`).catch(() => []);

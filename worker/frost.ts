@@ -1,5 +1,5 @@
 import { hasProc } from "./leftovers.ts";
-import { childrenOf, isStopped, lookAtTrees, signalTo, type TreeUse } from "./process-tree.ts";
+import { isStopped, lookAtTrees, signalTo, type TreeUse, walkTrees } from "./process-tree.ts";
 
 /** Stops a slot's task where it is while the owner of the machine wants it for himself, and tells what it uses. */
 export type Frost = {
@@ -83,11 +83,12 @@ export function createFrost(): Frost {
   };
 }
 
-/** From the top down, as a stopped process makes no others; until a look finds nobody running. */
+/** From the top down, as a stopped process makes no others; until a look finds nobody running. Without /proc only the group is known. */
 async function stopTrees(roots: Freezable["roots"], spell: Spell): Promise<void> {
   for (let pass = 0; spell.on && pass < MOST_PASSES; pass += 1) {
     let running = 0;
-    for (const pid of trees(roots())) {
+    for await (const pid of walkTrees(roots().map((root) => (hasProc() ? root : -root)))) {
+      if (!spell.on) return;
       if (isStopped(pid)) continue;
       running += 1;
       signalTo(pid, "SIGSTOP");
@@ -96,14 +97,5 @@ async function stopTrees(roots: Freezable["roots"], spell: Spell): Promise<void>
     if (running === 0 || !hasProc()) return;
     // A signal takes effect when the process is next on a core.
     await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
-
-/** Children are looked up when their parent has been dealt with. Without /proc only the group is known. */
-function* trees(roots: readonly number[]): Generator<number> {
-  const waiting = roots.map((root) => (hasProc() ? root : -root));
-  for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
-    yield pid;
-    waiting.push(...childrenOf(pid));
   }
 }

@@ -1,19 +1,36 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 /** What the processes of a task use now, all together. */
 export type TreeUse = { pids: number[]; rssBytes: number; cpuMs: number };
 
 /** /proc counts in ticks of 10 ms on every system that Node runs on (sysconf _SC_CLK_TCK = 100). */
 const TICK_MS = 10;
-/** A task with hundreds of processes must not hold up a heartbeat. */
-const BREATHE_EVERY = 32;
+/** A task with thousands of processes or threads must not hold up a heartbeat. */
+const BREATHE_EVERY = 64;
 
-/** These processes and all their descendants, as far as each one's parent still lives: in a PID namespace that is everybody. */
-export async function lookAtTrees(roots: readonly number[]): Promise<TreeUse> {
-  const use: TreeUse = { pids: [], rssBytes: 0, cpuMs: 0 };
+/**
+ * These processes and all their descendants, as far as each one's parent still lives: in a PID namespace that is everybody. From the top
+ * down, so that children are looked up when their parent has been dealt with.
+ */
+export async function* walkTrees(roots: readonly number[]): AsyncGenerator<number> {
+  let looks = 0;
   const waiting = [...roots];
   for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
+    yield pid;
+    for (const thread of threadsOf(pid)) {
+      waiting.push(...childrenOfThread(pid, thread));
+      looks += 1;
+      if (looks % BREATHE_EVERY === 0) await nextTurn();
+    }
+  }
+}
+
+/** What these processes and all below them use. */
+export async function lookAtTrees(roots: readonly number[]): Promise<TreeUse> {
+  const use: TreeUse = { pids: [], rssBytes: 0, cpuMs: 0 };
+  for await (const pid of walkTrees(roots)) {
     const fields = statOf(pid);
     if (!fields) continue;
     // Fields 14 to 17 and 24 of proc(5); these count from the third.
@@ -21,8 +38,6 @@ export async function lookAtTrees(roots: readonly number[]): Promise<TreeUse> {
     use.pids.push(pid);
     use.cpuMs += (user + system + childrenUser + childrenSystem) * TICK_MS;
     use.rssBytes += Number(fields[21]) * pageBytes();
-    waiting.push(...childrenOf(pid));
-    if (use.pids.length % BREATHE_EVERY === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   return use;
 }
@@ -57,16 +72,20 @@ function statOf(pid: number | "self"): string[] | undefined {
 /** Whether it is there and does nothing until it is told to. */
 export const isStopped = (pid: number): boolean => "TtZX".includes(statOf(pid)?.[0] ?? "no /proc");
 
-/** Every thread has children of its own. */
-export function childrenOf(pid: number): number[] {
+export const childrenOf = (pid: number): number[] => threadsOf(pid).flatMap((thread) => childrenOfThread(pid, thread));
+
+function threadsOf(pid: number): string[] {
   try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
-      const text = readText(`/proc/${pid}/task/${thread}/children`);
-      return text ? text.trim().split(" ").filter(Boolean).map(Number) : [];
-    });
+    return readdirSync(`/proc/${pid}/task`);
   } catch {
     return [];
   }
+}
+
+/** Every thread has children of its own. */
+function childrenOfThread(pid: number, thread: string): number[] {
+  const text = readText(`/proc/${pid}/task/${thread}/children`);
+  return text ? text.trim().split(" ").filter(Boolean).map(Number) : [];
 }
 
 /** To a process, or to the group of a negative number. */

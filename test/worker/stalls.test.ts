@@ -29,6 +29,12 @@ for _ in range(100):
 time.sleep(1)
 `;
 
+const MANY_THREADS = `
+import threading, time
+threading.stack_size(65536)
+for _ in range(6000): threading.Thread(target=time.sleep, args=(1,)).start()
+`;
+
 const WORKS: Record<string, (inputs: string) => Spec> = {
   "brings 3,000 files": (inputs) => ({ command: ["true"], inputs: [{ path: inputs, as: "in" }] }),
   "takes 3,000 files back": () => ({ ...sh(`mkdir out; ${each(FILES, "echo $i > out/$i")}`), outputs: ["out"] }),
@@ -38,6 +44,7 @@ const WORKS: Record<string, (inputs: string) => Spec> = {
     command: ["/usr/bin/python3", "-c", MANY_DESCRIPTORS],
     limits: { diskBytes: 1024 ** 3 },
   }),
+  "watches 6,000 threads": () => ({ command: ["/usr/bin/python3", "-c", MANY_THREADS] }),
   "removes 1,500 folders in each other": () => sh(each(1500, "mkdir d; cd d")),
   "removes 3,000 files": () => sh(each(FILES, "echo > $i")),
 };
