@@ -1,6 +1,15 @@
 import { spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,9 +54,52 @@ it("no key is looked for in what is no plain file, such as a pipe, a link or a f
   writeFileSync(join(run, "elsewhere"), authority("7", other));
   symlinkSync(join(run, "elsewhere"), join(user, "xauth_link"));
   expect(spawnSync("mkfifo", [join(user, "xauth_pipe")]).status).toBe(0);
-  const found = await findCookies(7, { run });
+  const found = await findCookies(7, { run }, 0);
   expect(found).toContainEqual(key);
   expect(found).not.toContainEqual(other);
+});
+
+it("a key is for servers of root and of the key's owner, not for others that listen under the number", async () => {
+  const run = folder();
+  const key = randomBytes(16);
+  const file = join(run, "keys");
+  writeFileSync(file, authority("7", key));
+  const mine = process.getuid?.() ?? 0;
+  for (const owner of [0, mine]) expect(await findCookies(7, { run, file }, owner)).toContainEqual(key);
+  expect(await findCookies(7, { run, file }, mine + 1)).not.toContainEqual(key);
+});
+
+it.skipIf(process.getuid?.() !== 0)("no key is sent to another user's server", async () => {
+  const heard: Buffer[] = [];
+  const socket = await openFake({ opcode: 144, heard });
+  const key = randomBytes(16);
+  const [run, own] = [folder(), async () => new Set<string>()];
+  const keys = join(run, "keys");
+  writeFileSync(keys, authority("0", key));
+  const ask = () => createDesktops({ run, xSockets: join(socket, ".."), xAuthority: keys, own }).idleSeconds(0);
+  lchownSync(socket, 54_321, 54_321);
+  expect(await ask()).toEqual([12.5]);
+  expect(Buffer.concat(heard).includes(key)).toBe(false);
+  lchownSync(socket, 0, 0);
+  expect(await ask()).toEqual([12.5]);
+  expect(Buffer.concat(heard).includes(key)).toBe(true);
+});
+
+it("a server is not taken for a task's because one of the task's has the same name", async () => {
+  const path = join(folder(), "X0");
+  const ours = createServer();
+  await new Promise<void>((resolve) => ours.listen(path, resolve));
+  onTestFinished(() => void ours.close());
+  expect([...(await ownSockets([path]))]).toEqual([path]);
+  // As it is where the task has mounted a folder of its own there.
+  rmSync(path);
+  const listen = `require("net").createServer().listen(process.argv[1], () => console.log(process.pid))`;
+  const others = spawn("/bin/sh", ["-c", `"$0" -e '${listen}' "$1" &`, process.execPath, path], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const pid = await new Promise<number>((resolve) => others.stdout.once("data", (text) => resolve(Number(text))));
+  onTestFinished(() => void process.kill(pid, "SIGKILL"));
+  expect([...(await ownSockets([path]))]).toEqual([]);
 });
 
 describe("a real X server", { timeout: 30_000 }, () => {
@@ -127,6 +179,8 @@ type Fake = {
   opcode?: number | undefined;
   wayland?: boolean;
   idle?: Buffer;
+  /** Takes what its clients say. */
+  heard?: Buffer[];
 };
 
 /** A server as a test wants it. */
@@ -138,6 +192,7 @@ async function openFake(fake: Fake): Promise<string> {
     socket.on("error", () => undefined);
     let isGreeted = false;
     socket.on("data", (bytes) => {
+      fake.heard?.push(bytes);
       if (!isGreeted) socket.write(fake.setup ?? setup());
       else if (bytes[0] === 98) {
         const opcode = bytes.includes("XWAYLAND") ? (fake.wayland ? 150 : undefined) : fake.opcode;
@@ -236,6 +291,7 @@ describe("an X server that is odd", () => {
       { idle: Buffer.concat([Buffer.from([1, 0, 0, 0, 255, 255, 255, 0]), Buffer.alloc(1024 ** 2)]) },
       /without end/,
     ],
+    ["sends events without end", { idle: Buffer.alloc(1024 ** 2, 34) }, /without end/],
     [
       "greets with less than it says",
       { setup: Buffer.from([1, 0, 11, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0]) },

@@ -12,8 +12,11 @@ const MOST_BYTES = 64 * 1024;
 /** Where to look beside the usual places: the file that XAUTHORITY names. */
 export type Keys = { run: string; file?: string | undefined };
 
-/** The keys to a display that this user may read: in the user's home, and where display managers put them. Root finds everybody's. */
-export async function findCookies(display: number, { run, file }: Keys): Promise<Buffer[]> {
+/**
+ * The keys to a display that this user may read: in the user's home, and where display managers put them. Root finds everybody's. They are
+ * for a server of `owner`: whoever else listens under that number, as anybody may, is told root's and other users' by nobody.
+ */
+export async function findCookies(display: number, { run, file }: Keys, owner: number): Promise<Buffer[]> {
   const homes = process.getuid?.() === 0 ? (await namesIn("/home")).map((name) => join("/home", name)) : [];
   const users = (await namesIn(join(run, "user"))).map((uid) => join(run, "user", uid));
   const besides = await Promise.all(
@@ -27,17 +30,18 @@ export async function findCookies(display: number, { run, file }: Keys): Promise
     ...[homedir(), ...homes].map((folder) => join(folder, ".Xauthority")),
     ...besides.flat(),
   ];
-  const files = await Promise.all(paths.map((path) => readPlain(path).catch(() => Buffer.alloc(0))));
+  const files = await Promise.all(paths.map((path) => readPlain(path, owner).catch(() => Buffer.alloc(0))));
   const found = files.flatMap((bytes) => readAuthority(bytes, display)).map((cookie) => cookie.toString("hex"));
   return [...new Set(found)].slice(0, MOST_COOKIES).map((hex) => Buffer.from(hex, "hex"));
 }
 
 /** What lies in others' homes may be a pipe that never ends or a link to a device, for which root's worker must not fall. */
-async function readPlain(path: string): Promise<Buffer> {
+async function readPlain(path: string, owner: number): Promise<Buffer> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   try {
     const stats = await file.stat();
-    return stats.isFile() && stats.size <= MOST_BYTES ? await file.readFile() : Buffer.alloc(0);
+    const isForIt = owner === 0 || stats.uid === owner;
+    return isForIt && stats.isFile() && stats.size <= MOST_BYTES ? await file.readFile() : Buffer.alloc(0);
   } finally {
     await file.close();
   }

@@ -1,3 +1,4 @@
+import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../../contract/errors.ts";
 import { namesIn } from "./read.ts";
@@ -31,7 +32,8 @@ export function createDisplays({ sockets, keys, own }: { sockets: string; keys: 
   /** None of one that is gone and has left its socket. */
   async function ask(number: number, now: number): Promise<Display[]> {
     const path = join(sockets, `X${number}`);
-    const place = servers.get(number) ?? { server: createXServer(path, () => findCookies(number, keys)) };
+    const cookies = async () => findCookies(number, keys, (await lstat(path)).uid);
+    const place = servers.get(number) ?? { server: createXServer(path, cookies) };
     servers.set(number, place);
     if (place.silent && Math.abs(now - place.silent.at) <= AGAIN_MS) return place.silent.told;
     place.silent = undefined;

@@ -18,7 +18,7 @@ export type XServer = {
 };
 
 const ANSWER_MS = 2000;
-/** Longer than any greeting, whose length has 16 bits, counted in 4 bytes. */
+/** Longer than any greeting, whose length has 16 bits, counted in 4 bytes; and more events than there are between two questions. */
 const MOST_BYTES = 512 * 1024;
 
 /** True of an error that says that nobody listens there: the socket of a server that is gone. */
@@ -83,6 +83,7 @@ function openLine(path: string): Line {
   let bytes = Buffer.alloc(0);
   let broken: Error | undefined;
   let isGreeted = false;
+  let unasked = 0;
   const waiting: Waiting[] = [];
   const fail = (error: Error) => {
     broken ??= error;
@@ -105,7 +106,12 @@ function openLine(path: string): Line {
 
   function hear(message: Buffer): void {
     const kind = message[0] ?? 0;
-    if (isGreeted && kind > 1) return;
+    if (isGreeted && kind > 1) {
+      unasked += message.length;
+      if (unasked > MOST_BYTES) fail(new Error("it sends without end"));
+      return;
+    }
+    unasked = 0;
     const asker = waiting.shift();
     if (isGreeted && kind === 0) asker?.reject(new Error(`it answers with error ${message[1]}`));
     else asker?.resolve(message);
