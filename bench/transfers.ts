@@ -3,7 +3,7 @@
 // node --import ./scripts/ts.mjs bench/transfers.ts [--only disk|s3|cap] [--mb 1000] [--capped-mb 20] [--line-mb 40] [--runs 1] [--seed N]
 
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -70,6 +70,8 @@ async function s3(): Promise<void> {
     await client.send(new CreateBucketCommand({ Bucket: bucket }));
     client.destroy();
     const folder = mkdtempSync(join(tmpdir(), "rendt-bench-"));
+    // As root, the users of the slots walk through it: else what a killed worker leaves lies in /var/tmp.
+    chmodSync(folder, 0o711);
     const blobs = await openLine(emulator.endpoint, { upRate: lineRate });
     const server = await openPolledServer({ bucket, endpoint: blobs.url });
     const api = await openLine(server.url);

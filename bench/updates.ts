@@ -2,7 +2,7 @@
 // as systemd would. Afterwards there has to be a worker that works, and never one older than the last that was kept. Then builds that are
 // kept and come to fail at each start, with kills meanwhile: the one before has to come back, and stay whatever the server offers.
 // node --import ./scripts/ts.mjs bench/updates.ts [--updates 50] [--failing 5] [--seed N]
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -32,6 +32,8 @@ const random = randomOf(Number(values.seed));
 const pick = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)] as T;
 
 const folder = mkdtempSync(join(tmpdir(), "rendt-bench-"));
+// As root, the users of the slots walk through it: else what a killed worker leaves lies in /var/tmp.
+chmodSync(folder, 0o711);
 const [owner, box] = [join(folder, "owner"), join(folder, "box")];
 const log = join(folder, "log");
 const program = builtProgram();

@@ -91,8 +91,6 @@ export const CLOCK = new URL("clock.mjs", import.meta.url);
 
 export async function openStage({ program, prepare, cleanUp, signal }: StageOptions): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), "rendt-faults-"));
-  // Jobs run as users of their own and have to reach their tally.
-  chmodSync(folder, 0o711);
   prepare?.(folder);
   const jobs = join(folder, "jobs");
   mkdirSync(jobs);

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -54,6 +54,8 @@ const BALLAST = new URL("ballast.mjs", import.meta.url);
 export async function openMarket(options: MarketOptions = {}): Promise<Market> {
   const { program = builtProgram(), serverEnv, folder = mkdtempSync(join(tmpdir(), "rendt-bench-")) } = options;
   const url = `http://127.0.0.1:${await freePort()}`;
+  // As root, the users of the slots walk through it: closed to them their tasks would lie elsewhere, and be left there.
+  chmodSync(folder, 0o711);
   const home = join(folder, "home");
   const profile = join(home, "profiles", "default.json");
   const log = join(folder, "log");
