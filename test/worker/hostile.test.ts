@@ -3,36 +3,60 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { buildTree } from "../../files/build-tree.ts";
 import { collectOutputs } from "../../worker/collect.ts";
 import { openMarketplace } from "./marketplace.ts";
 import { processesWith, until } from "./processes.ts";
+import { textOf } from "./read-log.ts";
+import { strictMissing } from "./sandbox/scene.ts";
 
 type Lie = (outgoing: ServerResponse, honest: string) => void;
 
 /** A server that lies in the first answers to one path, and is an honest one's voice otherwise. */
 async function openLiar(target: string, path: string, lies: Lie[]): Promise<{ url: string; left: () => number }> {
   const waiting = [...lies];
-  const url = await serve((incoming, outgoing) => {
-    const { method, headers, url: asked = "" } = incoming;
-    const forward = request(target + asked, { method, headers, agent: false }, (answer) => {
-      const lie = asked === path ? waiting.shift() : undefined;
-      if (!lie) {
-        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(outgoing);
-        return;
-      }
+  const url = await serve((incoming, outgoing) =>
+    ask(target, incoming, outgoing, (answer) => {
+      const lie = incoming.url === path ? waiting.shift() : undefined;
+      if (!lie) return repeat(answer, outgoing);
       const chunks: Buffer[] = [];
       answer.on("data", (chunk: Buffer) => chunks.push(chunk));
       answer.on("end", () => lie(outgoing, Buffer.concat(chunks).toString()));
-    });
-    forward.on("error", () => outgoing.destroy());
-    outgoing.once("close", () => forward.destroy());
-    incoming.pipe(forward);
-  });
+    }),
+  );
   return { url, left: () => waiting.length };
+}
+
+/** A server that hears what it is asked on some paths and never answers it, and is an honest one's voice otherwise. */
+async function openMute(target: string, paths: string[]): Promise<{ url: string; heard: string[] }> {
+  const heard: string[] = [];
+  const url = await serve((incoming, outgoing) => {
+    const { url: asked = "" } = incoming;
+    if (!paths.includes(asked)) return ask(target, incoming, outgoing, (answer) => repeat(answer, outgoing));
+    heard.push(asked);
+    incoming.resume();
+  });
+  return { url, heard };
+}
+
+function ask(
+  target: string,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  answered: (answer: IncomingMessage) => void,
+): void {
+  const { method, headers, url = "" } = incoming;
+  const forward = request(target + url, { method, headers, agent: false }, answered);
+  forward.on("error", () => outgoing.destroy());
+  outgoing.once("close", () => forward.destroy());
+  incoming.pipe(forward);
+}
+
+function repeat(answer: IncomingMessage, outgoing: ServerResponse): void {
+  outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+  answer.pipe(outgoing);
 }
 
 async function serve(handle: (incoming: IncomingMessage, outgoing: ServerResponse) => void): Promise<string> {
@@ -58,10 +82,21 @@ const pour: Lie = (outgoing) => {
   outgoing.writeHead(200, { "content-type": "application/json" });
   const more = () => {
     if (outgoing.destroyed) return;
-    if (outgoing.write(Buffer.alloc(MIB, " "))) setImmediate(more);
+    if (outgoing.write(Buffer.alloc(MIB, " "))) void setImmediate().then(more);
     else outgoing.once("drain", more);
   };
   more();
+};
+
+/** An honest answer, each byte on its own. */
+const drip: Lie = async (outgoing, honest) => {
+  outgoing.writeHead(200, { "content-type": "application/json" });
+  outgoing.socket?.setNoDelay();
+  for (const byte of Buffer.from(honest)) {
+    await new Promise((resolve) => outgoing.write(Buffer.of(byte), resolve));
+    await setImmediate();
+  }
+  outgoing.end();
 };
 
 const NONSENSE: Lie[] = [
@@ -84,6 +119,39 @@ describe("a worker whose server", () => {
     expect(await market.ended(id)).toMatchObject({ status: "finished" });
     expect(await market.results(id)).toMatchObject([{ outcome: "exited", exitCode: 0 }]);
     expect(await market.run({ command: ["true"] })).toMatchObject({ exitCode: 0 });
+  });
+
+  it("answers byte by byte is heard out, and its words are put together again", async () => {
+    const market = await openMarketplace();
+    const claims = await openLiar(market.url, "/v1/leases/claim", [drip]);
+    const liar = await openLiar(claims.url, "/v1/leases/finish", [drip]);
+    const id = await market.submit({ command: ["echo", "é 🎉"] });
+    await market.startWorker({ url: liar.url });
+    expect(await market.ended(id)).toMatchObject({ status: "finished" });
+    expect((await market.results(id)).map((result) => textOf(result))).toEqual(["é 🎉\n"]);
+    // The answer to its finish was heard too: the next work comes after it.
+    expect(await market.run({ command: ["true"] })).toMatchObject({ exitCode: 0 });
+    expect([claims.left(), liar.left()]).toEqual([0, 0]);
+  });
+
+  it("never answers ends in time when it is told to, and leaves its result to the next one", async () => {
+    const market = await openMarketplace();
+    const mute = await openMute(market.url, ["/v1/leases/renew", "/v1/leases/finish"]);
+    const state = join(market.folder, "state");
+    const worker = await market.startWorker({ url: mute.url, state });
+    // Long enough for the worker to ask about it meanwhile.
+    const id = await market.submit({ command: ["sh", "-c", "sleep 0.6; echo kept"] });
+    await until(() => mute.heard.includes("/v1/leases/finish"));
+    expect(mute.heard[0]).toBe("/v1/leases/renew");
+    worker.cancel();
+    await worker.done;
+    const { running } = (await market.client.show({ id })).job;
+    await market.startWorker({ state });
+    expect(await market.ended(id)).toMatchObject({ status: "finished" });
+    // The result of the run that was, not of another one.
+    const { items } = await market.client.outputs({ id });
+    expect(items.map(({ lease }) => lease)).toEqual(running.map(({ lease }) => lease));
+    expect(items.map(({ result }) => textOf(result))).toEqual(["kept\n"]);
   });
 
   it("sends it elsewhere with its outputs tells nobody its token, and follows no redirection", async () => {
@@ -126,6 +194,29 @@ describe("a worker whose server", () => {
     expect(readdirSync(state, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith("in.txt"))).toEqual(
       [],
     );
+  });
+});
+
+describe.skipIf(strictMissing !== undefined)(`a strict job${strictMissing ? ` (${strictMissing})` : ""}`, () => {
+  /** The server makes of a job without the network one with it. */
+  const grant: Lie = (outgoing, honest) =>
+    say(honest.replaceAll('"sandbox":"strict"', '"sandbox":"strict","network":true'))(outgoing, honest);
+
+  it("has no network that only the server allows it: the worker asks its owner's list itself", async () => {
+    const market = await openMarketplace();
+    const lies = Array.from({ length: 50 }, () => grant);
+    const liar = await openLiar(market.url, "/v1/leases/claim", lies);
+    const look = `fetch("${market.url}/v1/health").then(({ status }) => console.log(status))`;
+    const id = await market.submit({ command: ["node", "-e", look], sandbox: "strict" });
+    const worker = await market.startWorker({ url: liar.url, network: ["ann"] });
+    await until(() => market.notices.some((notice) => notice.includes("does not give to strict jobs of account main")));
+    worker.cancel();
+    await worker.done;
+    expect((await market.client.show({ id })).job.tasks).toMatchObject({ succeeded: 0, failed: 0 });
+    // The same lie to one whose owner does.
+    await market.startWorker({ url: liar.url, network: ["ann", "main"] });
+    expect(await market.ended(id)).toMatchObject({ status: "finished" });
+    expect((await market.results(id)).map((result) => textOf(result))).toEqual(["200\n"]);
   });
 });
 
