@@ -1,8 +1,9 @@
 import { messageOf } from "../contract/errors.ts";
 import { type DiskUse, diskUse, roomAt } from "./disk-use.ts";
+import { lowerSessions, NICE } from "./priority.ts";
 import { lookAtTrees, sharedOutRss, type TreeUse } from "./process-tree.ts";
 import { type Limits, sayBytes, sayTime } from "./sandbox/limits.ts";
-import type { TaskFolder } from "./sandbox/port.ts";
+import type { Level, TaskFolder } from "./sandbox/port.ts";
 
 /** What a task used at most, as far as it was seen. */
 export type Seen = { maxRssBytes?: number; cpuMs?: number; diskBytes?: number };
@@ -13,6 +14,7 @@ type Post = {
   /** Processes of the task, once some are known; all others are below them. */
   roots: () => readonly number[];
   folder: TaskFolder;
+  level: Level;
   limits: Limits;
   /** Called once, with the limit in plain words. */
   hit: (reason: string) => void;
@@ -28,8 +30,8 @@ const FULL_LOOK_MS = 2000;
 /** Such a look takes no more than this part of the time: 200,000 files are seconds of work. */
 const FULL_LOOK_SHARE = 1 / 10;
 
-/** Looks at a running task at intervals: what it uses, and whether that is more than it may. Needs /proc. */
-export function startGuard({ roots, folder, limits, hit }: Post): Guard {
+/** Looks at a running task at intervals: what it uses, whether that is more than it may, and whether it stands behind others. Needs /proc. */
+export function startGuard({ roots, folder, level, limits, hit }: Post): Guard {
   const seen: Seen = {};
   const longest = isPolled(limits) ? LIMITED_LOOK_MS : PLAIN_LOOK_MS;
   const disk =
@@ -55,7 +57,11 @@ export function startGuard({ roots, folder, limits, hit }: Post): Guard {
   }
 
   async function lookNow(): Promise<string | undefined> {
-    const tree = await lookAtTrees(roots());
+    const now = roots();
+    const tree = await lookAtTrees(now);
+    // What is only being made into a sandbox is still in the session of its slot.
+    if (level === "none" || now.some((root) => tree.sessions.has(root)))
+      lowerSessions(tree.sessions.values(), NICE[level]);
     seen.cpuMs = Math.max(seen.cpuMs ?? 0, tree.cpuMs);
     const reason = (await tooMuchMemory(tree, limits)) ?? tooMuchElse(tree, limits);
     seen.maxRssBytes = Math.max(seen.maxRssBytes ?? 0, tree.rssBytes);

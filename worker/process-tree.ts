@@ -3,7 +3,13 @@ import { readFile } from "node:fs/promises";
 import { setImmediate as nextTurn } from "node:timers/promises";
 
 /** What the processes of a task use now, all together. */
-export type TreeUse = { pids: number[]; rssBytes: number; cpuMs: number };
+export type TreeUse = {
+  pids: number[];
+  /** Their sessions, each with one of its processes. */
+  sessions: Map<number, number>;
+  rssBytes: number;
+  cpuMs: number;
+};
 
 /** /proc counts in ticks of 10 ms on every system that Node runs on (sysconf _SC_CLK_TCK = 100). */
 const TICK_MS = 10;
@@ -29,11 +35,13 @@ export async function* walkTrees(roots: readonly number[]): AsyncGenerator<numbe
 
 /** What these processes and all below them use. */
 export async function lookAtTrees(roots: readonly number[]): Promise<TreeUse> {
-  const use: TreeUse = { pids: [], rssBytes: 0, cpuMs: 0 };
+  const use: TreeUse = { pids: [], sessions: new Map(), rssBytes: 0, cpuMs: 0 };
   for await (const pid of walkTrees(roots)) {
     const fields = statOf(pid);
     if (!fields) continue;
-    // Fields 14 to 17 and 24 of proc(5); these count from the third.
+    // Fields 6, 14 to 17 and 24 of proc(5); these count from the third.
+    const session = Number(fields[3]);
+    if (!use.sessions.has(session)) use.sessions.set(session, pid);
     const [user = 0, system = 0, childrenUser = 0, childrenSystem = 0] = fields.slice(11, 15).map(Number);
     use.pids.push(pid);
     use.cpuMs += (user + system + childrenUser + childrenSystem) * TICK_MS;

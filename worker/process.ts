@@ -79,7 +79,7 @@ export async function runProcess(host: ProcessHost, run: Run, signal: AbortSigna
   const { hit, pause, resume, pausedMs } = stopping;
   const { roots } = started;
   const thawForGood = host.frost.began({ roots, pause, resume });
-  const guard = startGuard({ roots, folder: run.folder, limits: run.limits, hit });
+  const guard = startGuard({ ...run, roots, hit });
   const { out, errors: err } = streams;
   const flow = setTimeout(() => {
     out.flow();

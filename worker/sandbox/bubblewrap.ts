@@ -1,4 +1,6 @@
+import { NICE } from "../priority.ts";
 import type { TaskFolder } from "./port.ts";
+import { behindOthers } from "./tools.ts";
 
 /** Descriptors that bubblewrap and the shell inside it are given: the filter, the shell's script, and what the shell says. */
 export const INNER_FD = { seccomp: 3, script: 4, shell: 5 } as const;
@@ -58,6 +60,6 @@ export function bubblewrapWords({ folder, root, mounts, seccomp, network }: View
     ...["--chdir", INSIDE.work, "--ro-bind-data", String(INNER_FD.script), SCRIPT],
     ...(seccomp ? ["--seccomp", String(INNER_FD.seccomp)] : []),
     // Inside, because the making of the sandbox should not wait for everybody else.
-    ...["--", "nice", "-n", "19", "/bin/sh", SCRIPT],
+    ...["--", ...behindOthers(NICE.strict), "/bin/sh", SCRIPT],
   ];
 }

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
+import { getPriority, setPriority } from "node:os";
 import { exitOf } from "../child-exit.ts";
 import { killLeftovers } from "../leftovers.ts";
+import { NICE } from "../priority.ts";
 import { ATTEMPT_VARIABLE, type Start } from "../process.ts";
 import { signalTo } from "../process-tree.ts";
 import { explainShellFailure } from "../start-failure.ts";
@@ -11,6 +13,8 @@ import type { Limits } from "./limits.ts";
 import type { Run, SlotUser } from "./port.ts";
 
 type Place = { user: SlotUser | undefined; slot: number; watchdog: Watchdog };
+
+const MOST_NICE = 19;
 
 /** Level `none` where slots can have no namespaces: a child of the worker itself, in a group of its own. */
 export function plainStart({ user, slot, watchdog }: Place): Start {
@@ -28,6 +32,7 @@ export function plainStart({ user, slot, watchdog }: Place): Start {
     const exited = exitOf(child);
     const { pid } = child;
     if (pid === undefined) return { exited, roots: () => [], kill: () => undefined, read: () => undefined };
+    putBehind(pid);
     watchdog.began(pid);
     return {
       exited,
@@ -46,6 +51,15 @@ export function plainStart({ user, slot, watchdog }: Place): Start {
       read: ({ code }, errors) => (file === run.command[0] ? undefined : explainShellFailure(run, code, errors)),
     };
   };
+}
+
+/** What it starts from here on is as far back; a word for it, as slots have, would be one more program to load for each task. */
+function putBehind(pid: number): void {
+  try {
+    setPriority(pid, Math.min(MOST_NICE, getPriority() + NICE.none));
+  } catch {
+    // ESRCH: it is gone already.
+  }
 }
 
 /** Only a job that asks for limits pays for a shell that sets them. Processes are counted per user, so only where the slot has one. */

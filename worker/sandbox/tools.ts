@@ -9,3 +9,6 @@ export const onPath = (name: string): boolean => TOOLS.PATH.split(":").some((fol
 
 /** The words that make what follows the last to be served by disks, where that can be had. */
 export const lastAtDisks = (): string[] => (onPath("ionice") ? ["ionice", "-c", "3"] : []);
+
+/** The words that put what follows behind others by so much at the processors; what it starts may go further. */
+export const behindOthers = (nice: number): string[] => ["nice", "-n", String(nice)];

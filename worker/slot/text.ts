@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { NICE } from "../priority.ts";
 import type { SlotUser } from "../sandbox/port.ts";
-import { lastAtDisks } from "../sandbox/tools.ts";
+import { behindOthers, lastAtDisks } from "../sandbox/tools.ts";
 import { quote } from "../shell-text.ts";
 
 /** What the two shells of a slot inherit beside 0 to 2; pipes without names, so that a job has no way to them but what it is handed. */
@@ -34,7 +35,7 @@ export function inner(user: SlotUser | undefined): string[] {
     // What is mounted later on the machine is to be seen here too.
     ...["--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "slave", "--"],
     ...["setpriv", ...become, "--no-new-privs", "--pdeathsig", "KILL", "--"],
-    ...[...lastAtDisks(), "setsid", "/bin/sh", "-c", NAMED, again(FD.shell)],
+    ...[...behindOthers(NICE.none), ...lastAtDisks(), "setsid", "/bin/sh", "-c", NAMED, again(FD.shell)],
   ];
 }
 

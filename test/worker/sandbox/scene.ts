@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Run, RunEnd, Slot, TaskFolder } from "../../../worker/sandbox/port.ts";
@@ -62,6 +62,18 @@ export async function openScene({ graceMs = 200, runtimes = [] as string[] } = {
     },
   };
 }
+
+/** Why sessions have no priority of their own here, if so, as the end of a title. */
+export const autogroupMissing = existsSync("/proc/self/autogroup")
+  ? undefined
+  : " (this kernel has no /proc/self/autogroup)";
+
+/** A command that waits some seconds for its session to be put as far back as this, and prints how far it is. */
+export const untilSessionAt = (nice: number): string[] => [
+  "sh",
+  "-c",
+  `i=0; until grep -q ' nice ${nice}$' /proc/self/autogroup || [ $((i += 1)) = 200 ]; do sleep 0.05; done; cat /proc/self/autogroup`,
+];
 
 /** Why there is no strict sandbox here, if so: such tests are skipped with this reason. */
 export const strictMissing = await (async () => {

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { processesWith, until } from "../processes.ts";
-import { openScene, strictMissing } from "./scene.ts";
+import { autogroupMissing, openScene, strictMissing, untilSessionAt } from "./scene.ts";
 
 const strict = describe.skipIf(strictMissing !== undefined);
 const parentOf = (pid: number): number =>
@@ -138,9 +138,19 @@ strict(`a strict run${strictMissing ? ` (${strictMissing})` : ""}`, () => {
     expect(stdout).toBe("1000\n19\nidle\n");
   });
 
+  it.skipIf(autogroupMissing !== undefined)(
+    `stands behind all other sessions of the machine, also in one that it makes${autogroupMissing ?? ""}`,
+    async () => {
+      const { run } = await openScene();
+      expect((await run(untilSessionAt(19))).stdout).toMatch(/ nice 19\n$/);
+      expect((await run(["setsid", "--wait", ...untilSessionAt(19)])).stdout).toMatch(/ nice 19\n$/);
+    },
+  );
+
   it("asks with TERM first at its time limit", async () => {
-    const { run } = await openScene();
-    const polite = await run(["sh", "-c", "trap 'echo bye; exit 7' TERM; sleep 9 & wait"], { timeoutMs: 300 });
+    // Which it does not need, but may on a machine where others are busy.
+    const { run } = await openScene({ graceMs: 10_000 });
+    const polite = await run(["sh", "-c", "trap 'echo bye; exit 7' TERM; sleep 9 & wait"], { timeoutMs: 2000 });
     expect(polite).toMatchObject({ outcome: "timed_out", exitCode: 124, stdout: "bye\n" });
   });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { childrenOf } from "../../../worker/process-tree.ts";
 import { processesWith, until } from "../processes.ts";
-import { openScene, type Scene, strictMissing } from "../sandbox/scene.ts";
+import { autogroupMissing, openScene, type Scene, strictMissing, untilSessionAt } from "../sandbox/scene.ts";
 
 const unique = (): string => `slot-${process.pid}-${Math.random().toString(36).slice(2)}`;
 const MIB = 1024 * 1024;
@@ -164,15 +164,24 @@ describe("a task in a slot", () => {
     expect(stdout.length).toBe(MIB);
   });
 
-  it("is without rights to be gained, the first to go when memory runs out, the last at disks, and in sight of itself only", async () => {
+  it("is without rights to be gained, the first to go when memory runs out, behind others at processors, the last at disks, and in sight of itself only", async () => {
     const { run } = await openSlot();
     const { stdout } = await run(
-      sh(`cat /proc/self/oom_score_adj; ionice; grep -E 'NoNewPrivs|CapEff' /proc/self/status; ls -d /proc/[0-9]* | wc -l
+      sh(`cat /proc/self/oom_score_adj; nice; ionice; grep -E 'NoNewPrivs|CapEff' /proc/self/status; ls -d /proc/[0-9]* | wc -l
       ls -l /proc/self/fd | grep -o 'slots/.*'`),
     );
     // The slot's shell, this one, ls and, unless it is not there yet, wc; and of the slot's pipes the one that this ls has its errors for.
-    expect(stdout).toMatch(/^1000\nidle\nCapEff:\s+0+\nNoNewPrivs:\s+1\n[34]\nslots\/0-stderr \(deleted\)\n$/);
+    expect(stdout).toMatch(/^1000\n10\nidle\nCapEff:\s+0+\nNoNewPrivs:\s+1\n[34]\nslots\/0-stderr \(deleted\)\n$/);
   });
+
+  it.skipIf(autogroupMissing !== undefined)(
+    `stands behind other sessions of the machine, also in one that it makes${autogroupMissing ?? ""}`,
+    async () => {
+      const { run } = await openSlot();
+      expect((await run(untilSessionAt(10))).stdout).toMatch(/ nice 10\n$/);
+      expect((await run(["setsid", "--wait", ...untilSessionAt(10)])).stdout).toMatch(/ nice 10\n$/);
+    },
+  );
 
   it("is measured", async () => {
     const { run } = await openSlot();

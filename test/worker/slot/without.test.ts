@@ -31,6 +31,7 @@ it.skipIf(process.platform !== "linux" || !existsSync("/proc/sys/user/max_user_n
       { outcome: "not_started", exitCode: 127, stderr: "" },
       { outcome: "timed_out", exitCode: 124 },
       { outcome: "exited", exitCode: 0, stdout: "early\n" },
+      { outcome: "exited", exitCode: 0, stdout: "10\n" },
     ]);
   },
 );

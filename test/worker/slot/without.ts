@@ -20,6 +20,7 @@ for (const [command, timeoutMs] of [
   [["no-such"], 20_000],
   [["sleep", "50"], 100],
   [["sh", "-c", "sleep 50 & echo early"], 20_000],
+  [["sh", "-c", "sleep 0.2; nice"], 20_000],
 ] as const) {
   const printed = { stdout: "", stderr: "" };
   const run = {
