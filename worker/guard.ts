@@ -25,6 +25,8 @@ const FIRST_LOOK_MS = 5;
 /** Half a gigabyte of memory is touched in this time. */
 const LIMITED_LOOK_MS = 100;
 const PLAIN_LOOK_MS = 1000;
+/** Where a session could not yet be put behind others. */
+const AGAIN_MS = 60;
 /** A full look at the folders even when the file system has lost nothing, as somebody else may have freed as much. */
 const FULL_LOOK_MS = 2000;
 /** Such a look takes no more than this part of the time: 200,000 files are seconds of work. */
@@ -38,6 +40,7 @@ export function startGuard({ roots, folder, level, limits, hit }: Post): Guard {
     limits.diskBytes === undefined && limits.files === undefined ? undefined : createDiskGuard(folder, limits);
   let closed = false;
   let pause = FIRST_LOOK_MS;
+  let isBehind = true;
   let timer = setTimeout(look, pause);
 
   function look(): void {
@@ -45,7 +48,8 @@ export function startGuard({ roots, folder, level, limits, hit }: Post): Guard {
       .then((reason) => {
         if (closed) return;
         if (reason !== undefined) return hit(reason);
-        pause = Math.min(longest, pause * 2);
+        // Not in step with the guards of other tasks, of which one at a time has its way.
+        pause = isBehind ? Math.min(longest, pause * 2) : AGAIN_MS * (1 + Math.random());
         timer = setTimeout(look, pause);
       })
       .catch(stopUnseen);
@@ -61,7 +65,7 @@ export function startGuard({ roots, folder, level, limits, hit }: Post): Guard {
     const tree = await lookAtTrees(now);
     // What is only being made into a sandbox is still in the session of its slot.
     if (level === "none" || now.some((root) => tree.sessions.has(root)))
-      lowerSessions(tree.sessions.values(), NICE[level]);
+      isBehind = lowerSessions(tree.sessions.values(), NICE[level]);
     seen.cpuMs = Math.max(seen.cpuMs ?? 0, tree.cpuMs);
     const reason = (await tooMuchMemory(tree, limits)) ?? tooMuchElse(tree, limits);
     seen.maxRssBytes = Math.max(seen.maxRssBytes ?? 0, tree.rssBytes);
