@@ -1,4 +1,6 @@
+import { jobStatus } from "../contract/job.ts";
 import type { Command } from "./command.ts";
+import { LIMITS } from "./job/limits.ts";
 import { type OptionName, optionOf, wordOf } from "./options.ts";
 import { EVERYWHERE } from "./parse.ts";
 
@@ -23,6 +25,17 @@ const idsFor = ({ words }: Command): "jobs" | "workers" | undefined => {
   if (/\b(SEL|ID)\b/.test(words?.usage ?? "")) return "jobs";
   return /^W\b/.test(words?.usage ?? "") ? "workers" : undefined;
 };
+const OFFERS = {
+  statuses: jobStatus.options,
+  limits: Object.keys(LIMITS).map((name) => `${name}=`),
+  // One's own needs no naming.
+  queues: ["public"],
+};
+/** What Tab offers for the value of an option: words, or the workers that the server knows then. */
+const offersOf = (name: OptionName): readonly string[] | "workers" | undefined => {
+  const { choices, offers } = optionOf(name);
+  return offers === undefined || offers === "workers" ? (offers ?? choices) : OFFERS[offers];
+};
 const firstWords = (commands: readonly Command[]): string[] => [
   ...new Set(commands.map(({ name }) => name.split(" ")[0] ?? "")),
 ];
@@ -39,6 +52,8 @@ function bash(commands: readonly Command[]): string {
   return `# bash completion of rendt: source <(rendt completion bash)
 _rendt() {
   local current="\${COMP_WORDS[COMP_CWORD]}" command="\${COMP_WORDS[1]}" words="" options="" ids="" word
+  local previous="\${COMP_WORDS[COMP_CWORD-1]}"
+  if [ "$current" = = ]; then current=""; elif [ "$previous" = = ]; then previous="\${COMP_WORDS[COMP_CWORD-2]}"; fi
   COMPREPLY=()
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     if [ "$word" = -- ]; then COMPREPLY=($(compgen -f -- "$current")); return; fi
@@ -59,6 +74,10 @@ ${familyCases(commands, "        ", 'words="', '"')}
 ${commandCases(commands)}
     *) return ;;
   esac
+  case "$command $previous" in
+${offerCases(commands)}
+  esac
+  if [[ "$words" == *= ]]; then compopt -o nospace 2>/dev/null; fi
   if [[ "$current" == -* ]]; then COMPREPLY=($(compgen -W "$options" -- "$current")); return; fi
   case "$ids" in
     jobs) words="last $(rendt completion jobs 2>/dev/null)" ;;
@@ -75,7 +94,8 @@ function zsh(commands: readonly Command[]): string {
   return `#compdef rendt
 # zsh completion of rendt: source <(rendt completion zsh)
 _rendt() {
-  local command="\${words[2]}" choices="" options="" ids=""
+  local command="\${words[2]}" previous="\${words[CURRENT-1]}" choices="" options="" ids=""
+  local -a nospace=()
   if (( \${words[(I)--]} > 0 && \${words[(I)--]} < CURRENT )); then _files; return; fi
   if (( CURRENT == 2 )); then compadd -- ${firstWords(commands).join(" ")} --help --version; return; fi
   case "$command" in ${[...families(commands).keys()].join("|")})
@@ -91,12 +111,16 @@ ${familyCases(commands, "        ", "compadd -- ", " --help")}
 ${commandCases(commands).replaceAll("words=", "choices=")}
     *) return ;;
   esac
+  case "$command $previous" in
+${offerCases(commands).replaceAll("words=", "choices=")}
+  esac
+  if [[ "$choices" == *= ]]; then nospace=(-S ""); fi
   if [[ "\${words[CURRENT]}" == -* ]]; then compadd -- \${=options}; return; fi
   case "$ids" in
     jobs) choices="last $(rendt completion jobs 2>/dev/null)" ;;
     workers) choices="$(rendt completion workers 2>/dev/null)" ;;
   esac
-  if [[ -n "$choices" ]]; then compadd -- \${=choices}; fi
+  if [[ -n "$choices" ]]; then compadd "\${nospace[@]}" -- \${=choices}; fi
   if [[ -z "$ids$choices" ]]; then _files; fi
 }
 compdef _rendt rendt
@@ -108,6 +132,19 @@ function familyCases(commands: readonly Command[], indent: string, before: strin
     ([family, verbs]) => `${indent}${family}) ${before}${verbs.join(" ")}${after} ;;`,
   );
   return cases.join("\n");
+}
+
+/** The same words under all commands that have the option. */
+function offerCases(commands: readonly Command[]): string {
+  const cases = new Map<string, string[]>();
+  for (const command of commands)
+    for (const name of optionsOf(command)) {
+      const offers = offersOf(name);
+      if (!offers) continue;
+      const does = offers === "workers" ? 'ids=workers words=""' : `ids="" words="${offers.join(" ")}"`;
+      cases.set(does, [...(cases.get(does) ?? []), `"${command.name} --${wordOf(name)}"`]);
+    }
+  return [...cases].map(([does, places]) => `    ${places.join("|")}) ${does} ;;`).join("\n");
 }
 
 function commandCases(commands: readonly Command[]): string {
@@ -136,10 +173,12 @@ function fish(commands: readonly Command[]): string {
     }
     for (const name of optionsOf(command)) {
       const { short, kind, summary } = optionOf(name);
+      const offers = offersOf(name);
+      const values = offers === "workers" ? "(rendt completion workers 2>/dev/null)" : offers?.join(" ");
       const letter = short ? ` -s ${short}` : "";
       const help = command.meanings?.[name]?.summary ?? summary;
       lines.push(
-        `complete -c rendt -n ${quoted(seen)}${letter} -l ${wordOf(name)}${kind === "flag" ? "" : " -r"} -d ${quoted(help)}`,
+        `complete -c rendt -n ${quoted(seen)}${letter} -l ${wordOf(name)}${kind === "flag" ? "" : " -r"}${values === undefined ? "" : ` -f -a ${quoted(values)}`} -d ${quoted(help)}`,
       );
     }
     const ids = idsFor(command);

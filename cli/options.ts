@@ -25,6 +25,8 @@ export type Option = {
   min?: number;
   max?: number;
   choices?: readonly string[];
+  /** What Tab offers for the value, where that is no list of choices (completion.ts). */
+  offers?: "statuses" | "limits" | "queues" | "workers";
   /** An empty value says something; elsewhere it is a variable that was not set. */
   mayBeEmpty?: true;
 };
@@ -73,6 +75,7 @@ export const OPTIONS = {
   limit: {
     kind: "limits",
     value: "NAME=VALUE",
+    offers: "limits",
     summary:
       "the most that each task may use of processes, open-files, file-size, cpu-time, output or files (repeatable)",
   },
@@ -82,7 +85,12 @@ export const OPTIONS = {
     summary: "only where this is: linux, arm64, ffmpeg, 'python3>=3.11' (repeatable)",
   },
   network: { kind: "flag", summary: "only where it may reach the network" },
-  worker: { kind: "text", value: "W", summary: "only on this worker of your account: its id or name" },
+  worker: {
+    kind: "text",
+    value: "W",
+    offers: "workers",
+    summary: "only on this worker of your account: its id or name",
+  },
   "max-price": {
     kind: "price",
     value: "X",
@@ -90,7 +98,7 @@ export const OPTIONS = {
     max: MAX_PRICE,
     summary: "credits per CPU-hour offered to strangers' workers (queue public); matched, never charged",
   },
-  queue: { kind: "text", value: "QUEUE", summary: "the queue to wait in" },
+  queue: { kind: "text", value: "QUEUE", offers: "queues", summary: "the queue to wait in" },
   file: { kind: "text", value: "FILE", summary: "a job file (TOML) with these same words" },
   wait: { kind: "flag", summary: "wait until the job ends" },
   get: { kind: "text", value: "DIR", summary: "fetch the outputs into DIR once the job ended" },
@@ -98,7 +106,7 @@ export const OPTIONS = {
   "dry-run": { kind: "flag", summary: "print the job that would be sent, send nothing" },
 
   follow: { kind: "flag", short: "f", summary: "show what the job prints, until it ends" },
-  status: { kind: "text", value: "STATUS", summary: "only jobs of this status" },
+  status: { kind: "text", value: "STATUS", offers: "statuses", summary: "only jobs of this status" },
   "at-most": { kind: "int", word: "limit", value: "N", min: 1, max: 100_000, summary: "at most N" },
   "all-accounts": { kind: "flag", summary: "jobs of all accounts (admin token)" },
   watch: { kind: "flag", summary: "show again whenever something changes, in place; Ctrl-C ends it" },

@@ -22,14 +22,16 @@ const MOST_IDS = 50;
 /** Somebody has pressed Tab and waits. */
 const MOST_MS = 1000;
 
-/** The newest ids; none when the server can't be asked, because a line that is being typed is no place for complaints. */
+/** The newest ids, and the names of workers; none when the server can't be asked, because a line that is being typed is no place for complaints. */
 async function idsOf(what: "jobs" | "workers", call: Call): Promise<string[]> {
   try {
     const { once, close } = openServer(addressOf(call, "submitter"), { ...DEFAULT_POLICY, tries: 1 });
     const [page, options] = [{ limit: MOST_IDS }, { signal: AbortSignal.timeout(MOST_MS) }];
-    const asked = what === "jobs" ? once.list(page, options) : once.listWorkers(page, options);
-    const { items } = await asked.finally(close);
-    return items.map(({ id }) => id);
+    if (what === "jobs") return (await once.list(page, options).finally(close)).items.map(({ id }) => id);
+    const { items } = await once.listWorkers(page, options).finally(close);
+    // A name with a space in it would come out as several words.
+    const names = items.map(({ name }) => name).filter((name) => /^[\w.:@%+-]+$/.test(name));
+    return [...new Set([...items.map(({ id }) => id), ...names])];
   } catch {
     return [];
   }

@@ -236,17 +236,31 @@ describe("completion", () => {
     for (const { name } of COMMANDS) for (const word of name.split(" ")) expect(stdout).toContain(word);
   });
 
-  it("in bash completes commands, verbs, options and choices", async () => {
+  /** What bash offers for the last word; the program itself says what workers there are. */
+  async function complete(...words: string[]): Promise<string[]> {
     const script = (await run("completion", "bash")).stdout;
-    const complete = async (...words: string[]) => {
-      const list = words.map((word) => `'${word}'`).join(" ");
-      const test = `${script}\nCOMP_WORDS=(rendt ${list}); COMP_CWORD=${words.length}; _rendt; printf '%s\\n' "\${COMPREPLY[@]}"`;
-      return spawnSync("bash", ["--norc", "-c", test], { encoding: "utf8" }).stdout.trim().split("\n");
-    };
+    const asked = 'rendt() { test "$*" = "completion workers" && echo w123456789abc den; }';
+    const list = words.map((word) => `'${word}'`).join(" ");
+    const test = `${script}\n${asked}\nCOMP_WORDS=(rendt ${list}); COMP_CWORD=${words.length}; _rendt; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    return spawnSync("bash", ["--norc", "-c", test], { encoding: "utf8" }).stdout.trim().split("\n");
+  }
+
+  it("in bash completes commands, verbs, options and choices", async () => {
     expect(await complete("su")).toEqual(["submit"]);
     expect(await complete("step", "exec")).toEqual(["exec-perm", "exec-down", "exec"]);
     expect(await complete("submit", "--retr")).toEqual(["--retries", "--retry-on"]);
     expect(await complete("completion", "z")).toEqual(["zsh"]);
     expect(await complete("profile", "use", "--prof")).toEqual(["--profile"]);
+  });
+
+  it("in bash completes the values of options, where they are known", async () => {
+    expect(await complete("list", "--status", "fi")).toEqual(["finished"]);
+    expect(await complete("submit", "--limit", "open")).toEqual(["open-files="]);
+    expect(await complete("list", "--limit", "open")).not.toContain("open-files=");
+    expect(await complete("run", "--queue", "")).toEqual(["public"]);
+    expect(await complete("worker", "start", "--sandbox", "")).toEqual(["none", "strict"]);
+    expect(await complete("submit", "--sandbox", "=")).toEqual(["none", "strict"]);
+    expect(await complete("submit", "--sandbox", "=", "s")).toEqual(["strict"]);
+    expect(await complete("submit", "--worker", "d")).toEqual(["den"]);
   });
 });

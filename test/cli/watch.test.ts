@@ -176,7 +176,7 @@ describe("completion of ids", () => {
   it("prints what there is, and nothing at all when no server answers", async () => {
     const id = (await run("submit", "--", "true")).stdout.trim();
     expect((await run("completion", "jobs")).stdout.split("\n")).toContain(id);
-    expect((await run("completion", "workers")).stdout).toMatch(/^w\w{12}\n/);
+    expect((await run("completion", "workers")).stdout).toMatch(/^w\w{12}\n\S+\n$/);
     const away = { RENDT_URL: "http://127.0.0.1:9", RENDT_TOKEN: "rendt_submitter_x_y_z" };
     for (const what of ["jobs", "workers"])
       expect(await program.run(["completion", what], { cwd, env: away })).toMatchObject({
