@@ -1,6 +1,8 @@
 import {
   DynamoDBClient,
+  PutItemCommand,
   type PutItemCommandInput,
+  QueryCommand,
   type QueryCommandInput,
   type QueryCommandOutput,
 } from "@aws-sdk/client-dynamodb";
@@ -82,23 +84,14 @@ export function createLaggingTable(
   return {
     /** When the index shows a record, if it does by now or will. */
     shownAt: (pk: string): number | undefined => index.get(`${pk} #`)?.[0]?.at,
-    connect(): DynamoDBClient {
-      const client = new DynamoDBClient({
-        region: "us-east-1",
-        credentials: { accessKeyId: "a", secretAccessKey: "b" },
-      });
-      client.middlewareStack.add(
-        (_, context) => async (args) => {
-          const { commandName } = context;
-          if (commandName === "PutItemCommand")
-            return { output: { $metadata: {}, ...(await put(args.input as PutItemCommandInput)) }, response: {} };
-          if (commandName === "QueryCommand")
-            return { output: { $metadata: {}, ...(await query(args.input as QueryCommandInput)) }, response: {} };
-          throw new TypeError(`this table knows no ${commandName}`);
+    /** Without what the client does around a request: that is most of the time of a story. */
+    connect: (): DynamoDBClient =>
+      Object.assign(new DynamoDBClient({ region: "us-east-1" }), {
+        send: async (command: object) => {
+          if (command instanceof PutItemCommand) return put(command.input);
+          if (command instanceof QueryCommand) return query(command.input);
+          throw new TypeError(`this table knows no ${command.constructor.name}`);
         },
-        { step: "initialize" },
-      );
-      return client;
-    },
+      }),
   };
 }

@@ -27,27 +27,45 @@ type Story = {
 };
 type Bounds = { offset: number; lag: number; jobsFor: number; pause: number };
 
+const between = (min: number, max: number) => fc.integer({ min, max });
 const listOf = (one: fc.Arbitrary<number>, length = 12) => fc.array(one, { minLength: 1, maxLength: length });
 
 function storyOf({ offset, lag, jobsFor, pause }: Bounds): fc.Arbitrary<Story> {
   const job = fc.record({ at: fc.nat(jobsFor), writer: fc.nat(3), name: fc.constantFrom("c", "c2", PIN) });
   return fc.record({
-    offsets: fc.array(fc.integer({ min: -offset, max: offset }), { minLength: 5, maxLength: 5 }),
+    offsets: fc.array(between(-offset, offset), { minLength: 5, maxLength: 5 }),
     jobs: fc.array(job, { minLength: 1, maxLength: 25 }),
-    pauses: fc.array(listOf(fc.integer({ min: pause, max: MINUTE })), { minLength: 2, maxLength: 2 }),
+    pauses: fc.array(listOf(fc.oneof(between(pause, 3 * pause), between(pause, MINUTE))), {
+      minLength: 2,
+      maxLength: 2,
+    }),
     ways: listOf(fc.nat(150)),
     commits: fc.oneof(listOf(fc.nat(1500)), listOf(fc.nat(MINUTE))),
-    lags: listOf(fc.nat(lag)),
+    lags: listOf(fc.oneof(fc.nat(lag), fc.constant(lag))),
     replicas: listOf(fc.nat(READ_LAG_MS)),
   });
 }
+
+/** A busy machine plays fewer; one that fails is told, not shrunk until the test is out of time. */
+const RUNS = { numRuns: 40, interruptAfterTimeLimit: 12_000 };
+
+/** The second job comes as late after the only note, takes as long, and is shown as late as it may. */
+const LATEST: Story = {
+  offsets: [0, 0, 0, 0, 0],
+  jobs: [0, 9900].map((at) => ({ at, writer: 0, name: "c" })),
+  pauses: [[850], [850]],
+  ways: [10],
+  commits: [1900],
+  lags: [6 * SECOND],
+  replicas: [0],
+};
 
 const inTurn = (values: readonly number[]) => {
   let turn = 0;
   return () => values[turn++ % values.length] ?? 0;
 };
 
-/** Plays a story; answers jobs that a claim did not find although they had been there, in index and answer, for `dueAfter`. */
+/** Plays a story, long enough for a claim after the last job; answers jobs that a claim did not find although they had been there, in index and answer, for `dueAfter`. */
 async function overlooked(story: Story, { dueAfter, until }: { dueAfter: number; until: number }): Promise<string[]> {
   const time = createTime();
   const end = time.now() + until;
@@ -79,12 +97,11 @@ async function overlooked(story: Story, { dueAfter, until }: { dueAfter: number;
       const found = new Set(
         (await store.findClaimable({ queue: "q", classes }, { limit: 100 })).items.map(({ job }) => job),
       );
-      for (const [id, { job, from }] of waiting) {
-        if (!found.has(id) && began > from + dueAfter) passedBy.push(`${id} at ${began - from} ms`);
-        if (!found.has(id)) continue;
-        waiting.delete(id);
-        await store.commit([nextJob(job, { only: { status: "finished", succeeded: 1, failed: 0 } })]);
-      }
+      const taken = [...waiting].filter(([id]) => found.has(id));
+      for (const [id] of taken) waiting.delete(id);
+      for (const [id, { from }] of waiting) if (began > from + dueAfter) passedBy.push(`${id} at ${began - from} ms`);
+      const only = { status: "finished", succeeded: 1, failed: 0 } as const;
+      await Promise.all(taken.map(([, { job }]) => store.commit([nextJob(job, { only })])));
     }
   };
   const sweep = async () => {
@@ -103,18 +120,18 @@ async function overlooked(story: Story, { dueAfter, until }: { dueAfter: number;
 
 describe("a waiting job", () => {
   it("is found by every claim that begins a second and a half after the index shows it, while that takes up to 6 s", async () => {
-    const bounds = { offset: SECOND, lag: 6 * SECOND, jobsFor: 4 * MINUTE, pause: 850 };
+    const bounds = { offset: SECOND, lag: 6 * SECOND, jobsFor: MINUTE, pause: 850 };
     const found = async (story: Story) => {
-      expect(await overlooked(story, { dueAfter: READ_LAG_MS + SHARED_MS, until: 6 * MINUTE })).toEqual([]);
+      expect(await overlooked(story, { dueAfter: READ_LAG_MS + SHARED_MS, until: 5 * MINUTE })).toEqual([]);
     };
-    await fc.assert(fc.asyncProperty(storyOf(bounds), found), { numRuns: 40 });
+    await fc.assert(fc.asyncProperty(storyOf(bounds), found), { ...RUNS, examples: [[LATEST]] });
   });
 
   it("is found within seven minutes after the index shows it, however long that takes, and whatever clocks say", async () => {
     const bounds = { offset: 60 * MINUTE, lag: 15 * MINUTE, jobsFor: 10 * MINUTE, pause: 20 * SECOND };
     const found = async (story: Story) => {
-      expect(await overlooked(story, { dueAfter: 6 * MINUTE + 10 * SECOND, until: 34 * MINUTE })).toEqual([]);
+      expect(await overlooked(story, { dueAfter: 6 * MINUTE + 10 * SECOND, until: 35 * MINUTE })).toEqual([]);
     };
-    await fc.assert(fc.asyncProperty(storyOf(bounds), found), { numRuns: 40 });
+    await fc.assert(fc.asyncProperty(storyOf(bounds), found), RUNS);
   });
 });
