@@ -28,11 +28,13 @@ it.runIf(process.platform === "linux").each(levels)(
       return { status, exitCode };
     };
 
+    // What a worker takes anyway is more where its TypeScript is turned into JavaScript as it starts.
+    const before = peakRssBytes(child.pid);
     expect(await run(["sh", "-c", "exit 7"])).toEqual({ status: "failed", exitCode: 7 });
     expect(await run(["sh", "-c", "head -c 3 >/dev/null; sleep 0.5; exit 9"])).toEqual({
       status: "failed",
       exitCode: 9,
     });
-    expect(peakRssBytes(child.pid)).toBeLessThan(SIZE);
+    expect(peakRssBytes(child.pid) - before).toBeLessThan(SIZE * 0.75);
   },
 );
