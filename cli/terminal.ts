@@ -61,6 +61,8 @@ function quitOnBrokenPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EPIPE") process.exit(141);
+      // The terminal was closed: nobody hears talk any more, but what has to be ended in order still is.
+      if (error.code === "EIO" && stream === process.stderr) return;
       writeSync(2, `rendt: can't write: ${error.message}\n`);
       process.exit(3);
     });

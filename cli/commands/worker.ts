@@ -68,6 +68,11 @@ export async function run(call: Call): Promise<number> {
     if (count > MEANINGS.length) process.exit(128 + constants.signals[signal]);
     stop(count === 1 ? "drain" : "at once");
   });
+  // Its terminal was closed: nobody is left to send a second signal.
+  process.once("SIGHUP", () => {
+    notice(`SIGHUP: ${MEANINGS[1]}`);
+    stop("at once");
+  });
   process.on("message", (how: StopMessage) => {
     notice(how === "drain" ? "draining: what runs goes on to its end" : "ending what runs, and giving it back");
     stop(how);

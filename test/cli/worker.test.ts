@@ -94,6 +94,19 @@ describe("rendt worker drain and resume", () => {
 });
 
 describe("rendt worker start", () => {
+  it("gives back what runs when its terminal is closed, and leaves no folder of tasks", async () => {
+    const { worker, id } = await startWorker();
+    const job = await gated("hung-up");
+    await job.runs();
+    worker.child.kill("SIGHUP");
+    const { code, stderr } = await worker.ended;
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/SIGHUP: ending what runs/);
+    expect(await statusOf(job.id)).toBe("available");
+    expect(existsSync(join("/var/tmp", `rendt-${id}`))).toBe(false);
+    await run("cancel", job.id);
+  });
+
   it("drains at the first signal, ends what runs at the second, and says each time what the next would do", async () => {
     const { worker } = await startWorker();
     const job = await gated("twice");
