@@ -26,6 +26,7 @@ import {
 import { latestBuildAnswer, publishAnswer, publishRequest } from "./build.ts";
 import type { ErrorCode } from "./errors.ts";
 import { completeUploadRequest, grantsAnswer, grantsRequest } from "./grant.ts";
+import { jobView } from "./job.ts";
 import {
   createAnswer,
   createRequest,
@@ -34,7 +35,6 @@ import {
   getRequest,
   idsAnswer,
   idsRequest,
-  jobView,
   listAnswer,
   listRequest,
   logsAnswer,
@@ -42,7 +42,7 @@ import {
   outputsAnswer,
   outputsRequest,
   showAnswer,
-} from "./job.ts";
+} from "./job-requests.ts";
 import {
   appendLogAnswer,
   appendLogRequest,

@@ -227,7 +227,7 @@ describe("an array", () => {
     };
     const { create } = await import("../../../functions/actions/create.ts");
     const who = { account: "main", role: "submitter" as const, token: "t" };
-    const { createRequest } = await import("../../../contract/job.ts");
+    const { createRequest } = await import("../../../contract/job-requests.ts");
     const request = createRequest.parse({ jobs: [{ id: "j000000000001", spec: { ...TRUE, array: { count: 400 } } }] });
     const call = { world: broken, who, gone: () => new AbortController().signal, mayClaim: true };
     await expect(create(call, request)).rejects.toThrow("cut");
