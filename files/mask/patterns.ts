@@ -79,5 +79,5 @@ function cut(form: Buffer, into: Uint8Array[]): void {
     into.push(rest.subarray(0, MAX_PIECE_BYTES));
   const middle = rest.length > MAX_PIECE_BYTES ? Math.ceil(rest.length / 2) : 0;
   if (middle > 0) into.push(rest.subarray(0, middle));
-  into.push(middle > 0 ? rest.subarray(middle) : rest);
+  into.push(rest.subarray(middle));
 }
