@@ -14,7 +14,7 @@ import { applyToSlice } from "./apply.ts";
 import type { Call, World } from "./call.ts";
 import { candidates, nameOf, type Search } from "./candidates.ts";
 import { noteDrained } from "./drain.ts";
-import { newLeaseId } from "./lease-id.ts";
+import { newLeaseId, readLeaseId } from "./lease-id.ts";
 import { toLeases } from "./lease-view.ts";
 import { runningRoom } from "./metering.ts";
 import { ownQueue, queuesOf, takesJobsOf } from "./queue.ts";
@@ -60,6 +60,7 @@ export async function claim(call: Call, request: ParsedRequestOf<"claim">): Prom
   };
   const ask = () => lookUntil(call, { topics, waitMs: request.wait }, look);
   const { value, enough } = await world.askers.during(worker.id, ask);
+  if (value.leases.length > 0 && call.gone().aborted) await takeBack(world, worker, value.leases);
   const build = await world.builds.offered(world.clock());
   return { ...value, build, retryAfterMs: enough ? 0 : restMs(world, request.idleMs) };
 }
@@ -108,6 +109,17 @@ async function queuesWithRoom(world: World, worker: WorkerRecord, { scopes }: Wa
 }
 
 const isLong = (leases: readonly Lease[]): boolean => JSON.stringify(leases).length > LONG_ANSWER_BYTES;
+
+/** The answer would reach nobody, and the tasks would wait until their leases run out. */
+async function takeBack(world: World, { id }: WorkerRecord, leases: readonly Lease[]): Promise<void> {
+  await Promise.all(
+    leases.map(async ({ id: lease, from }) => {
+      const key = readLeaseId(lease);
+      const command = { kind: "finish", worker: id, lease, from, verdicts: [], end: "released" } as const;
+      if (key) await applyToSlice<"finish">(world, key, () => command);
+    }),
+  );
+}
 
 /** One task of this very job, whatever else waits. */
 async function claimNamed(world: World, worker: WorkerRecord, want: Want & { job: string }): Promise<Lease[]> {

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Client } from "../../../contract/client.ts";
+import { OPERATIONS } from "../../../contract/operations.ts";
 import type { Lease } from "../../../contract/worker.ts";
+import { claim as claimAs } from "../../../functions/actions/claim.ts";
 import {
   createJob,
   createTestWorld,
@@ -160,6 +162,28 @@ describe("claim", () => {
     await waiting.catch(() => undefined);
     await createJob(world.submitter, TRUE);
     expect(await claim(OTHER_WORKER)).toHaveLength(1);
+  });
+
+  it("takes back what was granted while its asker went away", async () => {
+    const gone = new AbortController();
+    const { store } = world.world;
+    const commit: typeof store.commit = async (changes) => {
+      const answer = await store.commit(changes);
+      gone.abort();
+      return answer;
+    };
+    const id = await createJob(world.submitter, TRUE);
+    const who = { account: "main", role: "worker" as const, token: "t" };
+    const call = {
+      world: { ...world.world, store: { ...store, commit } },
+      who,
+      gone: () => gone.signal,
+      mayClaim: true,
+    };
+    const request = OPERATIONS.claim.request.parse({ worker: WORKER, leases: 1, wait: 25_000 });
+    await claimAs(call, request);
+    expect(gone.signal.aborted).toBe(true);
+    expect(await claim(OTHER_WORKER)).toMatchObject([{ job: id }]);
   });
 
   it("lists what could be claimed without taking it", async () => {
