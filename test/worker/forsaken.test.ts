@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, lutimesSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { newWorkerId } from "../../worker/identity.ts";
@@ -20,8 +20,9 @@ function leftBehind(days: number): string {
 
 function age(folder: string, days: number): void {
   const at = (Date.now() - days * DAY) / 1000;
-  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) utimesSync(join(folder, name), at, at);
-  utimesSync(folder, at, at);
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" }))
+    lutimesSync(join(folder, name), at, at);
+  lutimesSync(folder, at, at);
 }
 
 describe.runIf(process.getuid?.() === 0)("folders that killed root workers left in /var/tmp", () => {
