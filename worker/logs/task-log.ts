@@ -7,7 +7,7 @@ export type TaskLog = {
   write(stream: LogStream, chunk: Buffer): Promise<void> | undefined;
   /** Bytes of the frame stream that stay as they are whatever comes: what may be shipped while the task runs. */
   readonly steady: number;
-  /** Bytes of the steady part from `offset` on. */
+  /** Bytes of the steady part from `offset` on, with all that was written before the call. */
   read(offset: number, most: number): Promise<Buffer>;
   /** Tells of growth, until the log is closed. */
   onGrowth: (() => void) | undefined;
@@ -82,10 +82,10 @@ export function createTaskLog(path: string, capBytes: number, now: () => number)
       return wait;
     },
     async read(offset, most) {
+      // First, since what is being written counts too: nobody may ask again.
+      if (spilled) await writing;
       const bytes = Math.min(most, headBytes - offset);
-      if (!spilled) return Buffer.concat(memory).subarray(offset, offset + bytes);
-      await writing;
-      return head.read(offset, bytes);
+      return spilled ? head.read(offset, bytes) : Buffer.concat(memory).subarray(offset, offset + bytes);
     },
     inMemory: () => (spilled ? undefined : Buffer.concat(memory)),
     async close() {

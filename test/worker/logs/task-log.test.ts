@@ -28,6 +28,16 @@ describe("a task's log", () => {
     expect(existsSync(`${path}.head`)).toBe(false);
   });
 
+  it("reads also what is still on its way to disk", async () => {
+    const log = createTaskLog(join(temporary(), "log"), 1_000_000, () => 5);
+    const printed = ["a".repeat(60_000), "b".repeat(60_000), "last words\n"];
+    for (const text of printed) void log.write("stdout", Buffer.from(text));
+    const decoder = createFrameDecoder();
+    const kept = decoder.push(await log.read(0, 1_000_000)).map(({ bytes }) => Buffer.from(bytes).toString());
+    expect(kept).toEqual(printed);
+    await log.remove();
+  });
+
   it("keeps the beginning and the end of what is too long, and counts what it left out", async () => {
     const log = createTaskLog(join(temporary(), "log"), 40_000, () => 5);
     const lines = Array.from({ length: 1000 }, (_, at) => `${String(at).padStart(99, "0")}\n`);
