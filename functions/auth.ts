@@ -7,11 +7,10 @@ import { base32, newId } from "./actions/ids.ts";
 import { isLink, readLink } from "./auth-link.ts";
 import type { Deps } from "./deps.ts";
 import type { TokenRecord } from "./domain/records.ts";
+import { remember } from "./domain/remember.ts";
 
 /** How long a token is believed without asking the store again: a revocation by another process takes at most this long to be felt. */
 const BELIEVED_MS = 60_000;
-/** Tokens remembered at once; past it memory starts afresh, which costs one store read each. */
-const MAX_REMEMBERED = 10_000;
 const DAY_MS = 86_400_000;
 
 const TOKEN = /^rendt_(admin|submitter|worker)_(t[0-9a-z]{12})_([0-9a-z]{32})_([0-9a-f]{8})$/;
@@ -36,9 +35,8 @@ export function createAuth(
     if (!known || known.until <= now || known.until > now + BELIEVED_MS) {
       const [token] = await store.get("token", [id]);
       if (!token || !isTextOf(token, text)) throw unknown();
-      if (tokens.size >= MAX_REMEMBERED) tokens.clear();
       known = { token, until: now + BELIEVED_MS };
-      tokens.set(id, known);
+      remember(tokens, id, known);
       await noteUse(token, now);
     }
     if (!isTextOf(known.token, text)) throw unknown();

@@ -1,6 +1,7 @@
 import { PINS, pinOf } from "../domain/demand.ts";
 import { fits } from "../domain/match.ts";
 import type { WorkerRecord } from "../domain/records.ts";
+import { remember } from "../domain/remember.ts";
 import { sliceId } from "../store/keys.ts";
 import type { Claimable, SliceKey } from "../store/port.ts";
 import type { World } from "./call.ts";
@@ -92,9 +93,8 @@ async function* placesFor(
 
 /** Where the next claim of this worker goes on; from the beginning after the last page. */
 function noteTurn(turns: Map<string, string>, worker: string, next: string | undefined): void {
-  if (turns.size >= MOST_TURNS) turns.clear();
   if (next === undefined) turns.delete(worker);
-  else turns.set(worker, next);
+  else remember(turns, worker, next, MOST_TURNS);
 }
 
 /** The first `window` items in random order, then the rest. */

@@ -1,10 +1,11 @@
 import { ANY, isPin, MOST_CLASSES, pinOf, rounded } from "../domain/demand.ts";
 import type { Job } from "../domain/records.ts";
+import { remember } from "../domain/remember.ts";
 import type { Store } from "../store/port.ts";
 
 /** What a process has seen of a queue's classes is believed this long. */
 const BELIEVED_MS = 10_000;
-const MOST_REMEMBERED = 1000;
+const MOST_QUEUES = 1000;
 
 /** Where jobs wait: each demand has a class of its own until a queue has many; what comes then is gathered in few. */
 export type Classes = {
@@ -19,8 +20,7 @@ export function createClasses({ listClasses }: Pick<Store, "listClasses">, clock
     if (known && Math.abs(clock() - known.at) < BELIEVED_MS) return known.exact;
     const listed = await listClasses(queue);
     const exact = new Set(listed.filter((name) => !name.startsWith("~") && !isPin(name)));
-    if (seen.size >= MOST_REMEMBERED) seen.clear();
-    seen.set(queue, { exact, at: clock() });
+    remember(seen, queue, { exact, at: clock() }, MOST_QUEUES);
     return exact;
   }
 

@@ -9,6 +9,7 @@ import type { CommandOf } from "../domain/commands.ts";
 import { verdictOf } from "../domain/finish.ts";
 import { withSlice } from "../domain/only-slice.ts";
 import type { DocRef, Job, Slice, WorkerRecord } from "../domain/records.ts";
+import { remember } from "../domain/remember.ts";
 import { decide } from "../domain/slice.ts";
 import { applyToSlice, type Loaded } from "./apply.ts";
 import { mapAtMost } from "./at-most.ts";
@@ -141,13 +142,8 @@ async function assertDelivered(
   });
 }
 
-/** Jobs whose pace is remembered; past it memory starts afresh. */
-const MAX_PACES = 10_000;
-
 function notePace({ pace }: World, { job, taskMs }: Slice): void {
-  if (taskMs === undefined) return;
-  if (pace.size >= MAX_PACES) pace.clear();
-  pace.set(job, taskMs);
+  if (taskMs !== undefined) remember(pace, job, taskMs);
 }
 
 const meanMs = (results: readonly TaskResult[]): number =>

@@ -1,5 +1,6 @@
 import { RendtError } from "../../contract/errors.ts";
 import type { WorkerRecord } from "../domain/records.ts";
+import { remember } from "../domain/remember.ts";
 import type { Store } from "../store/port.ts";
 
 /** What a process knows of an account's workers is believed this long. */
@@ -7,6 +8,7 @@ const BELIEVED_MS = 30_000;
 const PAGE = 200;
 /** Where there are more, nobody is told that none of them fits. */
 const MOST_WORKERS = 1000;
+const MOST_ACCOUNTS = 1000;
 
 type Workers = { items: readonly WorkerRecord[]; areAll: boolean };
 
@@ -38,8 +40,7 @@ export function createFleet({ list }: Pick<Store, "list">, clock: () => number):
     const last = known.get(account);
     if (last && Math.abs(clock() - last.at) < BELIEVED_MS) return last.workers;
     const workers = await read(account);
-    if (known.size >= MOST_WORKERS) known.clear();
-    known.set(account, { workers, at: clock() });
+    remember(known, account, { workers, at: clock() }, MOST_ACCOUNTS);
     return workers;
   }
 

@@ -1,9 +1,9 @@
 import type { QuotaName, Quotas } from "../../contract/account.ts";
 import type { AccountRecord } from "../domain/records.ts";
+import { remember } from "../domain/remember.ts";
 import type { World } from "./call.ts";
 
 const BELIEVED_MS = 60_000;
-const MAX_REMEMBERED = 10_000;
 
 /** The bounds of an account; a change of them is felt within a minute. */
 export async function quotasOf({ store, clock, quotas }: World, account: string): Promise<Quotas> {
@@ -11,8 +11,7 @@ export async function quotasOf({ store, clock, quotas }: World, account: string)
   const known = quotas.get(account);
   if (known && Math.abs(now - known.readAt) < BELIEVED_MS) return known.quotas;
   const [record] = await store.get("account", [account]);
-  if (quotas.size >= MAX_REMEMBERED) quotas.clear();
-  quotas.set(account, { quotas: record?.quotas ?? {}, readAt: now });
+  remember(quotas, account, { quotas: record?.quotas ?? {}, readAt: now });
   return record?.quotas ?? {};
 }
 

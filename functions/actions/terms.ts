@@ -1,8 +1,7 @@
 import { fits } from "../domain/match.ts";
 import type { Slice, WorkerRecord } from "../domain/records.ts";
+import { remember } from "../domain/remember.ts";
 import { takesJobsOf } from "./queue.ts";
-
-const MOST_REMEMBERED = 10_000;
 
 /** Whose a job is, and what it asks of a machine. */
 export type Terms = { owner: string; demand: string };
@@ -18,6 +17,5 @@ export const placeInQueue = ({ job, order }: Pick<Slice, "job" | "order">): stri
 
 /** A claim looks through the same page of unsuited jobs each time: it reads none of them twice. */
 export function noteUnsuited(unsuited: Map<string, Terms>, slice: Slice): void {
-  if (unsuited.size >= MOST_REMEMBERED) unsuited.clear();
-  unsuited.set(placeInQueue(slice), termsOf(slice));
+  remember(unsuited, placeInQueue(slice), termsOf(slice));
 }

@@ -1,4 +1,5 @@
 import type { JobSpec } from "../../contract/job.ts";
+import { remember } from "./remember.ts";
 
 /**
  * What a job asks of a machine, in one form, so that jobs that ask for the same share a class:
@@ -80,7 +81,7 @@ function write({ strict, network, sizes, pays, tags }: Omit<Demand, "unknown">):
   return words.join(",") || ANY;
 }
 
-const MOST_REMEMBERED = 1000;
+const MOST_DEMANDS = 1000;
 const remembered = new Map<string, Demand>();
 
 /** Reads a class, or an exact demand, as `demandOf` wrote it; each claim asks for all classes of a queue. */
@@ -88,8 +89,7 @@ export function readDemand(text: string): Demand {
   const known = remembered.get(text);
   if (known) return known;
   const demand = parse(text);
-  if (remembered.size >= MOST_REMEMBERED) remembered.clear();
-  remembered.set(text, demand);
+  remember(remembered, text, demand, MOST_DEMANDS);
   return demand;
 }
 

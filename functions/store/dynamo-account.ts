@@ -1,11 +1,10 @@
 import { ConditionalCheckFailedException, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
+import { remember } from "../domain/remember.ts";
 import { assertBooking } from "./account.ts";
 import { accountKey, counterKey, parts } from "./dynamo-items.ts";
 import { getItems, type Reach } from "./dynamo-read.ts";
 import { persist } from "./dynamo-send.ts";
 import type { Store } from "./port.ts";
-
-const MAX_REMEMBERED = 10_000;
 
 type Want = Parameters<Store["reserve"]>[1];
 type Waiting = { want: Want; resolve: (begin: number) => void; reject: (error: unknown) => void };
@@ -75,8 +74,7 @@ export function createAccounts({ client, table }: Reach): Pick<Store, "reserve" 
       }
       return "again";
     });
-    if (stood.size >= MAX_REMEMBERED) stood.clear();
-    stood.set(account, end);
+    remember(stood, account, end);
     return end;
   }
 }

@@ -1,10 +1,10 @@
 import { ConditionalCheckFailedException, DeleteItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
+import { remember } from "../domain/remember.ts";
 import { key, parts } from "./dynamo-items.ts";
 import { type Reach, walk } from "./dynamo-read.ts";
 import { persist } from "./dynamo-send.ts";
 
 const STALE_AFTER_MS = 86_400_000;
-const MAX_REMEMBERED = 10_000;
 
 /**
  * Which entries a partition of an index may hold, since DynamoDB can't tell without a scan: the queues, the classes of a queue, the accounts.
@@ -27,8 +27,7 @@ export function createDirectory(reach: Reach, { clock, notedForMs }: { clock: ()
       await client.send(new PutItemCommand({ TableName, Item }));
     });
     const mine = { at, done };
-    if (notes.size >= MAX_REMEMBERED) notes.clear();
-    notes.set(name, mine);
+    remember(notes, name, mine);
     done.catch(() => {
       if (notes.get(name) === mine) notes.delete(name);
     });

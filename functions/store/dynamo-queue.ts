@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import { isPin, PINS } from "../domain/demand.ts";
+import { remember } from "../domain/remember.ts";
 import { createDirectory } from "./dynamo-directory.ts";
 import { classesOf, type parts, QUEUES, queuePartition, recordKey } from "./dynamo-items.ts";
 import { type Reach, readIndex } from "./dynamo-read.ts";
@@ -13,7 +14,6 @@ import type { Write } from "./record.ts";
 const QUEUE_NOTED_FOR_MS = 15 * 60_000;
 /** What is believed to be empty is looked at again after so long, and what waits is noted again. */
 const LOOK_AGAIN_MS = 5 * 60_000;
-const MAX_REMEMBERED = 10_000;
 
 type Place = { queue: string; class: string };
 
@@ -27,8 +27,7 @@ export function createQueues(reach: Reach, clock: () => number) {
   /** A record was read: whoever writes it back to the same place puts nothing new there. */
   function saw({ pk, version, qpk, qsk }: z.infer<typeof parts.record>): void {
     if (qpk === undefined || qsk === undefined) return;
-    if (standing.size >= MAX_REMEMBERED) standing.clear();
-    standing.set(pk, { version, place: placeKey(qpk, qsk) });
+    remember(standing, pk, { version, place: placeKey(qpk, qsk) });
   }
 
   function entered({ kind, id, expect, put }: Write): Place[] {

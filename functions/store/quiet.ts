@@ -1,3 +1,5 @@
+import { remember } from "../domain/remember.ts";
+
 /** A process notes a class again after so long, at the earliest, while it puts work there. */
 export const CLASS_NOTED_FOR_MS = 10_000;
 /** A commit that took longer than this is noted once more. */
@@ -9,7 +11,6 @@ const SETTLED_MS = CLASS_NOTED_FOR_MS + LONG_COMMIT_MS + INDEX_LAG_MS;
 const LISTED_FOR_MS = 5000;
 /** Many workers that ask one process share what one of them saw. */
 const SHARED_FOR_MS = 500;
-const MAX_REMEMBERED = 10_000;
 
 /** `entry`: as which it is noted; `name`: the class itself, which differs where an entry stands for many. */
 export type Noted = { entry: string; name: string };
@@ -53,9 +54,4 @@ export function createQuiet(clock: () => number) {
       return age < forMs && (emptyAt > news.since + SETTLED_MS || (emptyAt > news.since && age < SHARED_FOR_MS));
     },
   };
-}
-
-function remember<T>(memory: Map<string, T>, name: string, value: T): void {
-  if (memory.size >= MAX_REMEMBERED) memory.clear();
-  memory.set(name, value);
 }

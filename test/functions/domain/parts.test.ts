@@ -6,6 +6,7 @@ import { layoutOf, sliceAt, spanOf } from "../../../functions/domain/layout.ts";
 import { orderOf } from "../../../functions/domain/order.ts";
 import { joined, without } from "../../../functions/domain/ranges.ts";
 import type { DoneEntry, DonePage, OpenRange } from "../../../functions/domain/records.ts";
+import { remember } from "../../../functions/domain/remember.ts";
 import { beginSweep, nowOf } from "../../../functions/domain/time.ts";
 import { aSlice, HOUR, MINUTE, SECOND, T0 } from "./fixture.ts";
 
@@ -55,6 +56,14 @@ describe("a set of slices", () => {
     expect(hasAllBits(full, 1000)).toBe(true);
     expect(full).toHaveLength(250);
   });
+});
+
+it("a memory that is full starts afresh, with what came last", () => {
+  const memory = new Map<number, string>();
+  for (const key of [1, 2, 3]) remember(memory, key, "kept", 3);
+  expect(memory.size).toBe(3);
+  remember(memory, 4, "new", 3);
+  expect([...memory]).toEqual([[4, "new"]]);
 });
 
 describe("ranges", () => {
