@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import packageJson from "./package.json" with { type: "json" };
 
@@ -9,6 +10,8 @@ export default defineConfig({
     exclude: ["**/fixtures/**", "**/node_modules/**"],
     // A process per file: a leaked handle, a changed folder or a killed group stays in its own test.
     pool: "forks",
+    // Vitest leaves one core free, and half of the time a test waits for programs that it started.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,
