@@ -156,6 +156,8 @@ export const explainAnswer = z.lazy(() =>
       z.looseObject({
         id: z.string(),
         name: z.string(),
+        /** How it stands, in a word: ready, resting, draining, drained, stopped or silent. */
+        state: z.string().optional(),
         lastSeenAt: z.int(),
         sandbox: sandboxLevel.optional(),
         /** How it holds limits: cgroup, polled or none. */

@@ -101,6 +101,10 @@ export const registerAnswer = z.lazy(() =>
   }),
 );
 
+/** Why a worker asks for nothing: its owner's rules hold it back (never which, that is the owner's own), or it has ended. */
+export const awayReason = z.enum(["resting", "stopped"]);
+export type AwayReason = z.infer<typeof awayReason>;
+
 export const workerView = z.lazy(() =>
   z.looseObject({
     id: z.string(),
@@ -121,6 +125,8 @@ export const workerView = z.lazy(() =>
     /** Since when it is to take nothing new, and since when nothing is left in its hands. */
     drainingSince: z.int().optional(),
     drainedAt: z.int().optional(),
+    /** Since when it asks for nothing, by its own word; one that was killed could say none. */
+    away: z.looseObject({ since: z.int(), why: z.string() }).optional(),
   }),
 );
 export type WorkerView = z.infer<typeof workerView>;
@@ -176,17 +182,24 @@ const wanted = { worker: workerId, leases: z.int().min(0).max(MAX_LEASES_PER_REQ
 
 /** Up to `leases` leases from the queues of this worker, or exactly the named job's; `holdMs` asks for a longer first span. */
 export const claimRequest = z.lazy(() =>
-  z.strictObject({
-    ...wanted,
-    job: jobId.optional(),
-    holdMs: z.int().min(1000).max(MAX_HOLD_MS).optional(),
-    wait: z.int().min(0).max(MAX_WAIT_MS).optional(),
-    /** How long this worker has had nothing to do: the longer, the later it may be told to come back. */
-    idleMs: z.int().min(0).optional(),
-    draining,
-    /** Leases in its hands: without one, a worker that is draining is drained. */
-    holding: z.int().min(0).optional(),
-  }),
+  z
+    .strictObject({
+      ...wanted,
+      job: jobId.optional(),
+      holdMs: z.int().min(1000).max(MAX_HOLD_MS).optional(),
+      wait: z.int().min(0).max(MAX_WAIT_MS).optional(),
+      /** How long this worker has had nothing to do: the longer, the later it may be told to come back. */
+      idleMs: z.int().min(0).optional(),
+      draining,
+      /** Leases in its hands: without one, a worker that is draining is drained. */
+      holding: z.int().min(0).optional(),
+      /** It will ask for nothing from now on, and why; its next claim without this takes it back. */
+      away: awayReason.optional(),
+    })
+    .refine(({ away, leases, job }) => away === undefined || (leases === 0 && job === undefined), {
+      path: ["away"],
+      message: "who is away claims nothing: `leases` is 0, and no `job` is named",
+    }),
 );
 /** `draining`: nothing is to be had before the worker is resumed; what it only holds it is to give back. */
 export const claimAnswer = z.lazy(() =>

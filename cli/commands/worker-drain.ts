@@ -1,12 +1,12 @@
 import type { Client } from "../../contract/client.ts";
 import { sleep } from "../../contract/retry.ts";
 import type { WorkerView } from "../../contract/worker.ts";
+import { stateOf } from "../../contract/worker-state.ts";
 import type { Call } from "../command.ts";
 import { Failure, usage } from "../failure.ts";
 import { reach } from "../server.ts";
 import { formatDuration } from "../units.ts";
 import { selectWorkers } from "../worker-selector.ts";
-import { stateOf } from "../worker-state.ts";
 
 const LOOK_MS = 1000;
 
@@ -34,7 +34,8 @@ async function waitForDrained(
   { deadline, timeoutMs = 0 }: { deadline: number; timeoutMs: number | undefined },
 ): Promise<WorkerView> {
   for (let worker = first; ; worker = await client.showWorker({ id: first.id })) {
-    if (worker.drainedAt !== undefined) return worker;
+    // One that has stopped runs nothing, and takes nothing at its next start.
+    if (worker.drainedAt !== undefined || stateOf(worker, Date.now()) === "stopped") return worker;
     if (worker.drainingSince === undefined)
       throw new Failure("not_available", `worker ${worker.id} was resumed by somebody while this waited`);
     if (performance.now() >= deadline)

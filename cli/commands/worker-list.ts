@@ -1,10 +1,10 @@
 import type { WorkerView } from "../../contract/worker.ts";
+import { stateOf } from "../../contract/worker-state.ts";
 import type { Call } from "../command.ts";
 import { listAll } from "../list-all.ts";
 import { reach } from "../server.ts";
 import { formatTable, harmless } from "../table.ts";
 import { formatAgo } from "../units.ts";
-import { stateOf } from "../worker-state.ts";
 
 const LIMIT = 1000;
 

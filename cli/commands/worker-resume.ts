@@ -1,7 +1,7 @@
+import { stateOf } from "../../contract/worker-state.ts";
 import type { Call } from "../command.ts";
 import { reach } from "../server.ts";
 import { selectWorkers } from "../worker-selector.ts";
-import { stateOf } from "../worker-state.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal, words } = call;

@@ -1,10 +1,10 @@
 import type { WorkerView } from "../../contract/worker.ts";
+import { stateOf } from "../../contract/worker-state.ts";
 import type { Call } from "../command.ts";
 import { reach } from "../server.ts";
 import { formatTable, harmless } from "../table.ts";
 import { formatAgo, formatSize } from "../units.ts";
 import { selectWorkers } from "../worker-selector.ts";
-import { stateOf } from "../worker-state.ts";
 
 export async function run(call: Call): Promise<number> {
   const { options, terminal, words } = call;
@@ -41,7 +41,10 @@ function describeMachine({ os, arch, cpus, gpus = 0, memoryBytes }: WorkerView):
 }
 
 function describe(worker: WorkerView, now: number): string {
+  const { away, drainedAt, drainingSince } = worker;
   const state = stateOf(worker, now);
-  const since = state === "drained" ? worker.drainedAt : state === "draining" ? worker.drainingSince : undefined;
-  return since === undefined ? state : `${state} (${formatAgo(since, now)})`;
+  const since = { ready: undefined, silent: undefined, draining: drainingSince, drained: drainedAt };
+  const at = state === "stopped" || state === "resting" ? away?.since : since[state];
+  const word = at === undefined ? state : `${state} (${formatAgo(at, now)})`;
+  return state === "stopped" && drainingSince !== undefined ? `${word}, drained` : word;
 }

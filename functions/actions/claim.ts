@@ -41,9 +41,9 @@ type Want = { leases: number; holdMs?: number | undefined; scopes: Scopes | unde
 export async function claim(call: Call, request: ParsedRequestOf<"claim">): Promise<AnswerOf<"claim">> {
   const { world, who } = call;
   const now = world.clock();
-  const { draining: told } = request;
+  const { draining: told, away } = request;
   const asker = { id: request.worker, account: who.account };
-  const worker = await world.sightings.see({ ...asker, draining: told }, now);
+  const worker = await world.sightings.see({ ...asker, draining: told, stands: away ?? "asking" }, now);
   if (request.job !== undefined) {
     const want = { ...request, job: request.job, scopes: who.scopes, room: createRoom(request.free) };
     return { leases: await claimNamed(world, worker, want), retryAfterMs: 0 };
@@ -59,7 +59,7 @@ export async function claim(call: Call, request: ParsedRequestOf<"claim">): Prom
     return { value: { leases, draining }, enough };
   };
   const ask = () => lookUntil(call, { topics, waitMs: request.wait }, look);
-  const { value, enough } = await world.askers.during(worker.id, ask);
+  const { value, enough } = away === undefined ? await world.askers.during(worker.id, ask) : await look();
   if (value.leases.length > 0 && call.gone().aborted) await takeBack(world, worker, value.leases);
   const build = await world.builds.offered(world.clock());
   return { ...value, build, retryAfterMs: enough ? 0 : restMs(world, request.idleMs) };

@@ -1,4 +1,5 @@
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
+import { isSilent, stateOf } from "../../contract/worker-state.ts";
 import { isPin, PINS } from "../domain/demand.ts";
 import type { Job, Slice, WorkerRecord } from "../domain/records.ts";
 import type { Call, World } from "./call.ts";
@@ -9,11 +10,10 @@ import { isDraining } from "./sightings.ts";
 import { unfit, warningFor } from "./unfit.ts";
 import { slicesOf, viewJob } from "./view.ts";
 
-/** A worker that was not heard of for so long is taken for switched off. */
-const SILENT_MS = 6 * 60_000;
 const MOST_WORKERS = 200;
 const NOBODY_ASKS =
   "no worker that fits asks for work now: each is busy, away, or held back by its owner's rules (`rendt worker why` on its machine)";
+const RESTS = "rests: its owner's rules hold it back now (`rendt worker why` on its machine)";
 /** Slices that are looked at before the position of a job is only said to be behind them. */
 const MOST_AHEAD = 1000;
 
@@ -30,7 +30,8 @@ export async function explain({ world, who }: Call, { id }: ParsedRequestOf<"exp
   const workers = found.items.map((worker) => {
     const reasons = against(worker, { job, slices, now });
     const { id, name, lastSeenAt, sandbox, limits, namespaces } = worker;
-    return { id, name, lastSeenAt, sandbox, limits, namespaces, fits: reasons.length === 0, reasons };
+    const state = stateOf(worker, now);
+    return { id, name, state, lastSeenAt, sandbox, limits, namespaces, fits: reasons.length === 0, reasons };
   });
   const reasons = view.reason === undefined ? [] : [view.reason];
   const isWaiting = view.status === "available" || view.status === "waiting";
@@ -72,8 +73,9 @@ function against(
 ): string[] {
   const reasons = unfit(worker, job);
   if (isDraining(worker)) reasons.push(`is draining: it takes nothing new until \`rendt worker resume ${worker.id}\``);
-  const silent = now - worker.lastSeenAt;
-  if (silent > SILENT_MS) reasons.push(`was not heard of for ${Math.round(silent / 60_000)} minutes`);
+  if (isSilent(worker, now)) reasons.push(`was not heard of for ${span(now - worker.lastSeenAt)}`);
+  if (worker.away?.why === "stopped") reasons.push(`stopped ${span(now - worker.away.since)} ago`);
+  if (worker.away?.why === "resting") reasons.push(RESTS);
   const avoided = slices.flatMap(({ open }) =>
     open.flatMap(({ avoid }) => (avoid?.worker === worker.id ? avoid.until : [])),
   );
@@ -83,4 +85,12 @@ function against(
     reasons.push(`failed it or gave it back, and is kept from it until ${until} while others are there`);
   }
   return reasons;
+}
+
+function span(ms: number): string {
+  const minutes = Math.round(ms / 60_000);
+  if (minutes < 1) return "less than a minute";
+  if (minutes < 120) return minutes === 1 ? "a minute" : `${minutes} minutes`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} hours` : `${Math.round(hours / 24)} days`;
 }

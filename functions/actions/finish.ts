@@ -34,7 +34,10 @@ const INLINE_ENDED_BYTES = 1400;
 /** Takes results in, each item for itself, and claims the next work in the same call. */
 export async function finish(call: Call, request: ParsedRequestOf<"finish">): Promise<AnswerOf<"finish">> {
   const { world, who } = call;
-  const worker = await world.sightings.see({ id: request.worker, account: who.account }, world.clock());
+  const worker = await world.sightings.see(
+    { id: request.worker, account: who.account, ...(request.leases > 0 && { stands: "asking" }) },
+    world.clock(),
+  );
   const wanted = call.mayClaim && !isDraining(worker) ? request.leases : 0;
   const room = createRoom(request.free);
   // Both at once, so that their commits share a sync.

@@ -1,4 +1,5 @@
 import { RendtError } from "../../contract/errors.ts";
+import type { AwayReason } from "../../contract/worker.ts";
 import type { WorkerRecord } from "../domain/records.ts";
 import type { Store } from "../store/port.ts";
 
@@ -9,13 +10,19 @@ const NOTED_MS = 240_000;
 /** A worker that asked within this time counts among those who share the work. */
 const LATELY_MS = 30_000;
 
+type Seen = {
+  id: string;
+  account: string;
+  /** What the worker knows of that; where it knows otherwise than this process, another one was told, and the record is read anew. */
+  draining?: boolean | undefined;
+  /** What this call says of whether the worker wants work; a renewal says nothing of it. */
+  stands?: "asking" | AwayReason | undefined;
+};
+
 /** What this process knows of the workers that ask: who they are without a read each time, and who else asks for work. */
 export type Sightings = {
-  /**
-   * The worker's record, if it is registered by this account; notes that it is alive. `draining`: what the worker knows of that; where it
-   * knows otherwise than this process, another one was told, and the record is read anew.
-   */
-  see(worker: { id: string; account: string; draining?: boolean | undefined }, now: number): Promise<WorkerRecord>;
+  /** The worker's record, if it is registered by this account; notes that it is alive, and whether it is away. */
+  see(worker: Seen, now: number): Promise<WorkerRecord>;
   /** Slots of the account's workers that asked for work lately and may have some, this one's included, and whether it is the only one. */
   sharers(worker: WorkerRecord, now: number): { slots: number; alone: boolean };
   /** What is remembered of a worker is out of date. */
@@ -29,23 +36,24 @@ export const isDraining = ({ drainingSince }: Pick<WorkerRecord, "drainingSince"
 export function createSightings(store: Pick<Store, "get" | "commit">): Sightings {
   const seen = new Map<string, { record: WorkerRecord; readAt: number; seenAt: number }>();
 
-  async function read({ id, account }: { id: string; account: string }, now: number): Promise<WorkerRecord> {
+  async function read(worker: Seen, now: number): Promise<WorkerRecord> {
+    const { id, account, stands } = worker;
     const [record] = await store.get("worker", [id]);
     if (!record || record.account !== account) {
       throw new RendtError("not_found", `worker ${id} is not registered by account ${account}: register it first`);
     }
-    if (now - record.lastSeenAt < NOTED_MS) return record;
-    const put = { ...record, version: record.version + 1, lastSeenAt: now };
-    // On a conflict somebody else has just written the same.
-    await store.commit([{ kind: "worker", put, expect: record.version }]);
-    return put;
+    const away = awayAfter(record, stands, now);
+    if (away === record.away && now - record.lastSeenAt < NOTED_MS) return record;
+    const { away: _, ...rest } = record;
+    const put = { ...rest, version: record.version + 1, lastSeenAt: now, ...(away && { away }) };
+    const committed = await store.commit([{ kind: "worker", put, expect: record.version }]);
+    return committed === "conflict" ? read(worker, now) : put;
   }
 
   return {
     async see(worker, now) {
       const known = seen.get(worker.id);
-      const agreed = known && (worker.draining ?? isDraining(known.record)) === isDraining(known.record);
-      if (agreed && known.record.account === worker.account && Math.abs(now - known.readAt) < BELIEVED_MS) {
+      if (known && Math.abs(now - known.readAt) < BELIEVED_MS && isBelieved(known.record, worker)) {
         known.seenAt = now;
         return known.record;
       }
@@ -58,7 +66,11 @@ export function createSightings(store: Pick<Store, "get" | "commit">): Sightings
     sharers({ id, account }, now) {
       const others = [...seen.values()].filter(
         ({ record, seenAt }) =>
-          record.id !== id && record.account === account && now - seenAt < LATELY_MS && !isDraining(record),
+          record.id !== id &&
+          record.account === account &&
+          now - seenAt < LATELY_MS &&
+          !isDraining(record) &&
+          !record.away,
       );
       const own = seen.get(id)?.record.slots ?? 1;
       return {
@@ -70,4 +82,15 @@ export function createSightings(store: Pick<Store, "get" | "commit">): Sightings
       seen.delete(id);
     },
   };
+}
+
+/** What is remembered of a worker, as far as this call agrees with it. Who goes away says so once: another process may know the last time. */
+const isBelieved = (record: WorkerRecord, { account, draining, stands }: Seen): boolean =>
+  record.account === account &&
+  (draining ?? isDraining(record)) === isDraining(record) &&
+  (stands === undefined || (stands === "asking" && record.away === undefined));
+
+function awayAfter({ away }: WorkerRecord, stands: Seen["stands"], now: number): WorkerRecord["away"] {
+  if (stands === undefined || stands === (away?.why ?? "asking")) return away;
+  return stands === "asking" ? undefined : { since: now, why: stands };
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { quotas, role, scopes } from "../../contract/account.ts";
 import { buildOffer } from "../../contract/build.ts";
-import { measured, offer, takes } from "../../contract/worker.ts";
+import { awayReason, measured, offer, takes } from "../../contract/worker.ts";
 
 /**
  * The records that the store keeps, as lifecycle.md defines them. Positions, not indexes: a task's position p counts from 0, its
@@ -258,6 +258,8 @@ export const worker = z.lazy(() =>
     /** It is to take nothing new since then, and has had nothing in its hands since then. */
     drainingSince: ms.optional(),
     drainedAt: ms.optional(),
+    /** By its own word it asks for nothing since then. */
+    away: z.strictObject({ since: ms, why: awayReason }).optional(),
   }),
 );
 export type WorkerRecord = z.infer<typeof worker>;

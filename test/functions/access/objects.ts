@@ -108,6 +108,7 @@ export const OTHER_ATTEMPTS: readonly { name: OperationName; of: (victim: Victim
       ...refused("not_found"),
     }),
   },
+  { name: "claim", of: ({ worker }) => ({ request: { worker, leases: 0, away: "stopped" }, ...refused("not_found") }) },
   {
     name: "renew",
     of: ({ lease }) => ({ request: { worker: STRANGERS_WORKER, leases: [lease] }, ...itemsRefused("lost") }),
