@@ -100,6 +100,8 @@ const config = z.strictObject({
   ownerFile: z.string().optional(),
   /** Where these rules learn what goes on; this machine's own sensors when absent. */
   sources: z.custom<Sources>().optional(),
+  /** The server is told of a rest that these rules ask for when it lasts so long, in ms. */
+  restToldAfterMs: z.int().min(0).default(30_000),
   /** Hears what the owner of the machine should know. */
   notice: z.custom<(text: string) => void>((value) => typeof value === "function").default(() => () => undefined),
 });

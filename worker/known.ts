@@ -38,7 +38,9 @@ export function stayKnown(client: Client, notice: (text: string) => void): Clien
       last = request;
       return client.register(request, options);
     },
-    claim: (request, options) => known(() => client.claim(request, options)),
+    // Who is removed and goes away is not wanted back.
+    claim: (request, options) =>
+      request.away === undefined ? known(() => client.claim(request, options)) : client.claim(request, options),
     renew: (request, options) => known(() => client.renew(request, options)),
     finish: (request, options) => known(() => client.finish(request, options)),
     async grants(request, options) {

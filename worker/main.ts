@@ -15,6 +15,7 @@ import { type Machine, measureMachine } from "./machine/machine.ts";
 import { createOrders } from "./orders.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { askOwner, type Owner } from "./owner.ts";
+import { createPresence } from "./presence.ts";
 import { openReach } from "./reach.ts";
 import { recover } from "./recover.ts";
 import { register } from "./register.ts";
@@ -201,13 +202,29 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
     },
   });
   const whole: Workshop = { ...shop, heartbeat, outbox, orders };
+  const presence = createPresence({
+    client,
+    workerId,
+    held,
+    rests: () => rules.allowed() === 0,
+    restToldAfterMs: config.restToldAfterMs,
+    leaving: leaving.signal,
+    cancelling: cancelling.signal,
+    notice,
+  });
   const rules = await owner.keep({
     slots: place.sandbox.slots.length,
-    changed: () => loop?.look(),
+    changed() {
+      loop?.look();
+      presence.look();
+    },
     paused: () => heartbeat.tell(),
     takes(takes) {
       register(client, life, takes)
-        .then(() => loop.askAnew())
+        .then(() => {
+          presence.renewed();
+          loop.askAnew();
+        })
         .catch((error) => notice(`the server does not take the new rules: ${error}`));
     },
     notice,
@@ -248,6 +265,7 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
   });
   recover(whole, held, place.left);
   changed();
+  presence.look();
 
   await loop.done;
   const leave = () =>
@@ -263,4 +281,5 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
   outbox.close();
   heartbeat.close();
   if (fatal) throw fatal.error;
+  await presence.stop();
 }
