@@ -65,7 +65,7 @@ export const OPTIONS = {
     summary: "one task per item, which replaces {} (repeatable)",
   },
   "each-line": { kind: "text", value: "FILE|-", summary: "one task per line" },
-  "each-file": { kind: "text", value: "GLOB", summary: "one task per file; the files are sent" },
+  "each-file": { kind: "text", value: "GLOB", summary: "one task per file, which is sent to that task alone" },
   "from-json": { kind: "text", value: "FILE|-", summary: "one task per element of a JSON array" },
   "no-outputs-on-failure": { kind: "flag", summary: "bring nothing back from tasks that failed" },
   cpus: { kind: "int", value: "N", min: 1, summary: "cores for each task" },

@@ -20,6 +20,8 @@ const fileEntry = z.lazy(() =>
     sha256,
     mode,
     pack: z.strictObject({ index: z.int().min(0), offset: z.int().min(0) }).optional(),
+    /** Of inputs: the position of the one task that gets it. All tasks get what has none. */
+    task: z.int().min(0).optional(),
   }),
 );
 const folderEntry = z.lazy(() => z.strictObject({ kind: z.literal("dir"), path: relativePath, mode }));

@@ -12,7 +12,7 @@ import { hashFile } from "./hash-file.ts";
 import { assertLinksStayInside } from "./link-check.ts";
 import { packFiles } from "./pack.ts";
 import { forEachParallel } from "./parallel.ts";
-import type { FileItem, TreeItem } from "./tree-item.ts";
+import { entryOf, type FileItem, type TreeItem } from "./tree-item.ts";
 
 /** A tree of files, named by content, and the blobs that have to be in the store before anybody can read it, each once. */
 export type BuiltTree = { tree: Tree; manifest: Manifest; sources: BlobSource[]; bytes: number };
@@ -47,9 +47,8 @@ export async function buildTree(items: readonly TreeItem[], options: BuildOption
   const entries: ManifestEntry[] = [...packed.entries];
   const sources = new Map(packed.sources.map((source) => [source.sha256, source]));
   for (const { item, source } of large) {
-    const { size, sha256 } = source;
-    entries.push({ kind: "file", path: item.path, size, sha256, mode: item.mode });
-    sources.set(sha256, source);
+    entries.push(entryOf(item, source));
+    sources.set(source.sha256, source);
   }
   for (const item of items) {
     if (item.kind === "dir") entries.push({ kind: "dir", path: item.path, mode: item.mode });

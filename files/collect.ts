@@ -8,13 +8,18 @@ import { createIgnoreRules } from "./ignore-rules.ts";
 import { fileItem, folderMode, type TreeItem } from "./tree-item.ts";
 import { assertGoodPath, notAFile, type Walk, walk } from "./walk.ts";
 
-/** A file, folder or glob to send; `as` is where it arrives (ending in `/`: the folder that it arrives in). */
-export type Input = { path: string; as?: string | undefined };
+/**
+ * A file, folder or glob to send; `as` is where it arrives (ending in `/`: the folder that it arrives in). `each`: a file of it whose path is
+ * the item of a task goes to that task alone.
+ */
+export type Input = { path: string; as?: string | undefined; each?: boolean | undefined };
 
 export type CollectOptions = {
   cwd: string;
   /** Left out of folders and globs, by the rules of gitignore; a file that is named outright always goes. */
   exclude?: readonly string[] | undefined;
+  /** The items of the job's tasks, in order. */
+  items?: readonly string[] | undefined;
   signal?: AbortSignal | undefined;
 };
 
@@ -32,8 +37,10 @@ export async function readInput(text: string, cwd: string): Promise<Input> {
  */
 export async function collectInputs(inputs: readonly Input[], options: CollectOptions): Promise<TreeItem[]> {
   const found = new Map<string, TreeItem>();
+  const tasks = tasksByItem(options.items ?? []);
   for (const input of inputs) {
     for await (const item of itemsOf(input, options)) {
+      const task = input.each ? tasks.get(item.path) : undefined;
       const other = found.get(item.path);
       if (other && !isSame(other, item)) {
         const both = `${JSON.stringify(other.source)} and ${JSON.stringify(item.source)}`;
@@ -41,10 +48,19 @@ export async function collectInputs(inputs: readonly Input[], options: CollectOp
           details: { path: item.path },
         });
       }
-      found.set(item.path, item);
+      // What another input sends to all tasks goes to all.
+      if (item.kind !== "file" || task === undefined) found.set(item.path, item);
+      else if (!other) found.set(item.path, { ...item, task });
     }
   }
   return sorted(found);
+}
+
+/** Positions of items that one task has; what several have can't be for one alone. */
+function tasksByItem(items: readonly string[]): Map<string, number | undefined> {
+  const tasks = new Map<string, number | undefined>();
+  for (const [at, item] of items.entries()) tasks.set(item, tasks.has(item) ? undefined : at);
+  return tasks;
 }
 
 /** Folders merge; a file may be named twice, by a glob and by itself. */

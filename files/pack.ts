@@ -4,7 +4,7 @@ import type { FileEntry, Pack } from "../contract/manifest.ts";
 import type { BlobSource } from "./blob-source.ts";
 import { mapAhead } from "./parallel.ts";
 import { readSmallFile } from "./read-file.ts";
-import type { FileItem } from "./tree-item.ts";
+import { entryOf, type FileItem } from "./tree-item.ts";
 
 export type Packed = { entries: FileEntry[]; packs: Pack[]; sources: BlobSource[] };
 
@@ -36,7 +36,7 @@ export async function packFiles(
       plan.add(item, bytes);
       places.set(sha256, place);
     }
-    entries.push({ kind: "file", path: item.path, size: bytes.length, sha256, mode: item.mode, pack: place });
+    entries.push({ ...entryOf(item, { size: bytes.length, sha256 }), pack: place });
     options.onBytes?.(bytes.length);
   }
   if (entries.length === 0) return { entries, packs: [], sources: [] };

@@ -109,16 +109,17 @@ function groupByPack(files: readonly FileEntry[], packs: readonly Pack[]): Itera
 }
 
 async function placePacked(root: string, { pack, members }: Group, { read, signal, parts }: Placing): Promise<void> {
-  const pieces = () => (pack.data === undefined ? read({ sha256: pack.sha256, size: pack.size }) : inline(pack.data));
+  const { data, sha256, size } = pack;
+  const bytesFrom = (from: number) => (data === undefined ? read({ sha256, size }, from) : inline(data, from));
   await onceMore(() =>
-    forEachParallel(unpack(pieces(), members), { limit: SMALL_PARALLEL, signal }, ({ entry, bytes }) =>
+    forEachParallel(unpack(bytesFrom, members), { limit: SMALL_PARALLEL, signal }, ({ entry, bytes }) =>
       saveBytes(bytes, entry, { path: join(root, entry.path), mode: fileMode(entry.mode), parts }),
     ),
   );
 }
 
-async function* inline(data: string): AsyncGenerator<Buffer> {
-  yield Buffer.from(data, "base64");
+async function* inline(data: string, from: number): AsyncGenerator<Buffer> {
+  yield Buffer.from(data, "base64").subarray(from);
 }
 
 /** Bytes may break on the way, and come whole the second time; twice wrong is wrong in the store. */

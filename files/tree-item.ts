@@ -1,6 +1,8 @@
+import type { BlobRef, FileEntry } from "../contract/manifest.ts";
+
 /** One thing on disk that goes into a tree; `path` is where it arrives, `source` where it lies now. */
 export type TreeItem = FileItem | FolderItem | LinkItem;
-export type FileItem = { kind: "file"; path: string; source: string; mode: number; seen: Seen };
+export type FileItem = { kind: "file"; path: string; source: string; mode: number; seen: Seen; task?: number };
 export type FolderItem = { kind: "dir"; path: string; source: string; mode: number };
 export type LinkItem = { kind: "link"; path: string; source: string; target: string };
 
@@ -16,6 +18,16 @@ export const isUnchanged = (a: Seen, b: Seen): boolean =>
 /** The permission bits that travel; whoever owns the copy can always read and write it, or it could not be cleaned up. */
 export const fileMode = (mode: number): number => (mode & 0o777) | 0o600;
 export const folderMode = (mode: number): number => (mode & 0o777) | 0o700;
+
+/** The entry of a file that was read. */
+export const entryOf = ({ path, mode, task }: FileItem, { size, sha256 }: BlobRef): FileEntry => ({
+  kind: "file",
+  path,
+  size,
+  sha256,
+  mode,
+  ...(task !== undefined && { task }),
+});
 
 export const fileItem = (path: string, source: string, stats: Stats): FileItem => ({
   kind: "file",

@@ -1,15 +1,18 @@
 import { RendtError } from "../contract/errors.ts";
 import type { FileEntry } from "../contract/manifest.ts";
 
-/** Cuts a pack into its members while it streams by: yields each file's bytes; at most about one member is held in memory. */
+/**
+ * Cuts a pack into its members while it streams by: yields each file's bytes; at most about one member is held in memory. `read` brings the
+ * bytes of the pack from an offset on: one member of many is not waited for.
+ */
 export async function* unpack(
-  pieces: AsyncIterable<Buffer>,
+  read: (from: number) => AsyncIterable<Buffer>,
   members: readonly FileEntry[],
 ): AsyncGenerator<{ entry: FileEntry; bytes: Buffer }> {
   const offsetOf = (entry: FileEntry) => entry.pack?.offset ?? 0;
   const ordered = [...members].sort((a, b) => offsetOf(a) - offsetOf(b));
   let window: Buffer = Buffer.alloc(0);
-  let start = 0;
+  let start = ordered[0] ? offsetOf(ordered[0]) : 0;
   let next = 0;
   const ready = function* () {
     for (let entry = ordered[next]; entry; entry = ordered[next]) {
@@ -20,7 +23,7 @@ export async function* unpack(
     }
   };
   yield* ready();
-  for await (const piece of pieces) {
+  for await (const piece of read(start)) {
     const wanted = ordered[next];
     if (!wanted) return;
     // What lies before the next member is needed no more: contents are shared, members never look back.

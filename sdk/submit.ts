@@ -2,7 +2,7 @@ import { AnsweredError } from "../contract/errors.ts";
 import type { Grant } from "../contract/grant.ts";
 import type { JobSpecInput, JobStatus } from "../contract/job.ts";
 import { MAX_BODY_BYTES, MAX_CREATE_JOBS } from "../contract/limits.ts";
-import type { BlobRef } from "../contract/manifest.ts";
+import type { BlobRef, Manifest } from "../contract/manifest.ts";
 import type { AnswerOf } from "../contract/operations.ts";
 import { withRetry } from "../contract/retry.ts";
 import type { BlobSource } from "../files/blob-source.ts";
@@ -15,6 +15,8 @@ import type { Order } from "./order.ts";
 
 export type SubmitOptions = {
   cwd: string;
+  /** Hears of the files that go with a job, before they are sent. */
+  onBuilt?: ((manifest: Manifest) => void) | undefined;
   /** Hears of bytes that were read and hashed, and of bytes that were sent. */
   onHashed?: ((bytes: number) => void) | undefined;
   onSent?: ((bytes: number) => void) | undefined;
@@ -60,7 +62,7 @@ async function prepare(
   const { spec, inputs, exclude, key, watch } = order;
   let tree: BuiltTree | undefined;
   if (inputs.length > 0) {
-    const name = JSON.stringify([inputs, exclude]);
+    const name = JSON.stringify([inputs, exclude, inputs.some(({ each }) => each) && spec.items]);
     const building = options.trees.get(name) ?? build(order, options);
     options.trees.set(name, building);
     tree = await building;
@@ -73,8 +75,12 @@ async function prepare(
   return { job, sources: tree?.sources ?? [], length: JSON.stringify(job).length };
 }
 
-async function build({ inputs, exclude }: Order, { cwd, onHashed, signal }: SubmitOptions): Promise<BuiltTree> {
-  return buildTree(await collectInputs(inputs, { cwd, exclude, signal }), { onBytes: onHashed, signal });
+async function build({ spec, inputs, exclude }: Order, options: SubmitOptions): Promise<BuiltTree> {
+  const { cwd, onHashed, onBuilt, signal } = options;
+  const items = await collectInputs(inputs, { cwd, exclude, items: spec.items, signal });
+  const built = await buildTree(items, { onBytes: onHashed, signal });
+  onBuilt?.(built.manifest);
+  return built;
 }
 
 /** Requests of at most 100 jobs that stay below the limit of a body, also when most letters take three bytes. */

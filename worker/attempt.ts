@@ -70,7 +70,7 @@ async function runTask(shop: Workshop, attempt: Attempt, position: number): Prom
   const folder = shop.folders.take(slot);
   let kept = false;
   try {
-    const problem = inputs && (await inputs.place(folder.work, slot.user));
+    const problem = inputs && (await inputs.place(position, { folder: folder.work, user: slot.user }));
     // Bringing the inputs may have taken longer than the claim is good for.
     if (inputs && !isFresh(held) && !(await shop.heartbeat.fresh(held))) return undefined;
     const log = createTaskLog(join(shop.state, "logs", `${shop.life}-${tasks}`), shop.logCapBytes, shop.serverNow);
@@ -150,7 +150,7 @@ async function settle(
   }
   const result: TaskResult = { index: indexOf(held.lease, position), outcome, ...rest };
   if (result.reason !== undefined) result.reason = unsecret(held, result.reason);
-  if (inputs && end.usage) result.usage = { ...end.usage, inputBytes: await inputs.bytes() };
+  if (inputs && end.usage) result.usage = { ...end.usage, inputBytes: await inputs.bytes(position) };
   const files: TaskFiles = {};
   const kept = wantsOutputs(held, result);
   if (kept) Object.assign(files, { folder: folder.root, ...(slot.user && { uid: slot.user.uid }) });
@@ -163,7 +163,8 @@ async function settle(
   const finished: Finished = { position, ready: !waits, result, at: Date.now(), ...(waits && { files }) };
   note(shop, held, finished);
   held.finished.push(finished);
-  if (waits) await shop.deliveries.add(() => deliver(shop, { held, finished, inputs: async () => inputs?.manifest() }));
+  if (waits)
+    await shop.deliveries.add(() => deliver(shop, { held, finished, inputs: async () => inputs?.manifest(position) }));
   else shop.outbox.look();
   return { kept };
 }

@@ -1,7 +1,7 @@
 import { lchown } from "node:fs/promises";
 import { join } from "node:path";
 import { RendtError } from "../contract/errors.ts";
-import { blobsOf, type Manifest, type Tree } from "../contract/manifest.ts";
+import { blobsOf, type Manifest, type ManifestEntry, type Tree } from "../contract/manifest.ts";
 import { readManifest } from "../files/download.ts";
 import { createGrantDesk } from "../files/grant-desk.ts";
 import { placeTree } from "../files/place-tree.ts";
@@ -11,14 +11,17 @@ import type { BlobCache } from "./blob-cache.ts";
 import type { Held } from "./held.ts";
 import type { SlotUser } from "./sandbox/port.ts";
 
-/** The input tree of a lease: its list is read once, its files are placed anew for each task. */
+/** The input tree of a lease: its list is read once, a task's share of it is placed anew for each. */
 export type Inputs = {
-  manifest(): Promise<Manifest>;
-  /** Of all files together. */
-  bytes(): Promise<number>;
+  /** What the task at this position gets. */
+  manifest(position: number): Promise<Manifest>;
+  /** Of all its files together. */
+  bytes(position: number): Promise<number>;
   /** Answers why the job's inputs can't be placed by anybody, if so; throws when it is this machine or the network. */
-  place(folder: string, user: SlotUser | undefined): Promise<string | undefined>;
+  place(position: number, into: Place): Promise<string | undefined>;
 };
+
+type Place = { folder: string; user: SlotUser | undefined };
 
 type Source = { transfer: Omit<Transfer, "entryOf" | "grants">; cache: BlobCache };
 
@@ -32,7 +35,7 @@ export function createInputs({ lease, grants }: Pick<Held, "lease" | "grants">, 
     grants,
   };
   const read = cache.reader(createBlobReader(createGrantDesk(transfer, blobsOf(tree)), transfer));
-  let known: Manifest | undefined;
+  let shares: ((position: number) => Manifest) | undefined;
 
   /** What comes in is verified: when it is wrong later, it is our copy that went bad on this disk. */
   async function mending<T>(of: Tree, use: (again: boolean) => Promise<T>): Promise<T> {
@@ -45,10 +48,13 @@ export function createInputs({ lease, grants }: Pick<Held, "lease" | "grants">, 
     }
   }
 
-  const manifest = async () => (known ??= await mending(tree, () => readManifest(tree, read)));
+  const manifest = async (position: number): Promise<Manifest> => {
+    shares ??= await mending(tree, async () => sharesOf(await readManifest(tree, read)));
+    return shares(position);
+  };
 
-  async function place(folder: string): Promise<void> {
-    const list = await manifest();
+  async function place(position: number, folder: string): Promise<void> {
+    const list = await manifest(position);
     await mending({ manifest: list }, (again) =>
       placeTree(list, folder, { read, signal: transfer.signal, force: again }),
     );
@@ -56,21 +62,36 @@ export function createInputs({ lease, grants }: Pick<Held, "lease" | "grants">, 
 
   return {
     manifest,
-    async bytes() {
-      const { entries } = await manifest();
+    async bytes(position) {
+      const { entries } = await manifest(position);
       return entries.reduce((sum, entry) => sum + (entry.kind === "file" ? entry.size : 0), 0);
     },
-    async place(folder, user) {
+    async place(position, { folder, user }) {
       try {
-        await place(folder);
+        await place(position, folder);
       } catch (error) {
         if (!(error instanceof RendtError) || !isCode(error, ...JOBS_FAULT)) throw error;
         return `its inputs can't be placed: ${error.message}`;
       }
-      if (user) await giveTo(folder, await manifest(), user);
+      if (user) await giveTo(folder, await manifest(position), user);
       return undefined;
     },
   };
+}
+
+/** Of 10,000 tasks with a file each, every one would else be given 10,000. */
+function sharesOf({ entries, packs }: Manifest): (position: number) => Manifest {
+  const shared: ManifestEntry[] = [];
+  const own = new Map<number, ManifestEntry[]>();
+  for (const entry of entries) {
+    if (entry.kind !== "file" || entry.task === undefined) shared.push(entry);
+    else {
+      const files = own.get(entry.task) ?? [];
+      files.push(entry);
+      own.set(entry.task, files);
+    }
+  }
+  return (position) => ({ entries: [...shared, ...(own.get(position) ?? [])], packs });
 }
 
 /** Wrong on every machine: another one would only meet the same. */

@@ -197,7 +197,7 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
       removeFiles(shop, finished).catch((error) => notice(`can't remove a delivered task's files: ${error}`));
     },
     deliverAgain(of, finished) {
-      const inputs = async () => createInputs(of, whole)?.manifest();
+      const inputs = async () => createInputs(of, whole)?.manifest(finished.position);
       void whole.deliveries.add(() => deliver(whole, { held: of, finished, inputs }));
     },
   });

@@ -29,7 +29,7 @@ export function recover(shop: Workshop, all: Map<string, Held>, open: readonly O
     for (const finished of usable(left)) {
       held.finished.push(finished);
       if (finished.ready) continue;
-      const inputs = async () => createInputs(held, shop)?.manifest();
+      const inputs = async () => createInputs(held, shop)?.manifest(finished.position);
       void shop.deliveries.add(() => deliver(shop, { held, finished, inputs }));
     }
     const next = left.from + held.finished.length;

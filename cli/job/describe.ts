@@ -57,7 +57,7 @@ export async function describeJob({ options: typed, command: typedCommand, envir
   if (stdin) inputs.push({ path: stdin.path, as: STDIN_PATH });
   const items = await readItems(options);
   const files = options["each-file"] === undefined ? undefined : await matchFiles(options["each-file"], options);
-  if (files) inputs.push({ path: options["each-file"] ?? "" });
+  if (files) inputs.push({ path: options["each-file"] ?? "", each: true });
   const described = {
     spec: {
       command,

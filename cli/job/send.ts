@@ -1,9 +1,11 @@
+import type { Manifest } from "../../contract/manifest.ts";
 import type { Order } from "../../sdk/order.ts";
 import { type Submitted, submitJob, type Warning } from "../../sdk/submit.ts";
 import type { Call } from "../command.ts";
 import { showProgress } from "../progress.ts";
 import type { Server } from "../server.ts";
 import { harmless } from "../table.ts";
+import { indexesOf } from "./describe.ts";
 
 /** Sends a job and its inputs; a person sees how far it is when it takes long. */
 export async function sendJob(
@@ -17,6 +19,7 @@ export async function sendJob(
     const job = await submitJob(server, order, {
       cwd: process.cwd(),
       signal,
+      onBuilt: (manifest) => tellCopies(order, manifest, terminal),
       onHashed: hashing.add,
       onSent(bytes) {
         hashing.end();
@@ -30,6 +33,17 @@ export async function sendJob(
     hashing.end();
     sending.end();
   }
+}
+
+/** Laying 10,000 files takes about a second: hundreds of times as long as starting a task. */
+const MANY_COPIES = 1_000_000;
+
+function tellCopies({ spec }: Order, { entries }: Manifest, terminal: Call["terminal"]): void {
+  const { count } = indexesOf(spec);
+  const shared = entries.filter((entry) => entry.kind === "file" && entry.task === undefined).length;
+  if (count * shared < MANY_COPIES) return;
+  terminal.say(`hint: each of the ${count} tasks is given all ${shared} files, which takes longer than a short task`);
+  terminal.say("hint: --each-file GLOB makes a task for each file and gives it that file alone");
 }
 
 function tellWarning({ code, message, hint }: Warning, terminal: Call["terminal"]): void {

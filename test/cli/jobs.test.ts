@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildProgram, type Program, startServer } from "./program.ts";
@@ -48,6 +48,37 @@ describe("rendt run", () => {
     expect(readFileSync(join(to, "out", "sum"), "utf8")).toBe("mine\n");
     expect((await run(...args.slice(0, 7), "--force", ...args.slice(7))).code).toBe(0);
     expect(readFileSync(join(to, "out", "sum"), "utf8")).toBe("6\n");
+  });
+
+  it("gives each task the file that is its own, beside what all have", async () => {
+    for (const name of ["a", "b"]) writeFileSync(join(cwd, `${name}.each`), `in ${name}\n`);
+    const id = await submit("--wait", "-q", "-i", "n.txt", "--each-file", "*.each", "--", "sh", "-c", "ls; cat {}");
+    expect((await run("logs", `${id}.0`)).stdout).toBe("a.each\nn.txt\nin a\n");
+    expect((await run("logs", `${id}.1`)).stdout).toBe("b.each\nn.txt\nin b\n");
+  });
+
+  it("hints at the time that many copies of many files take", async () => {
+    const many = join(cwd, "many");
+    mkdirSync(many);
+    for (let at = 0; at < 20; at += 1) writeFileSync(join(many, String(at)), "");
+    const words = (tasks: number) => [
+      "submit",
+      "--array",
+      `1-${tasks}`,
+      "--delay",
+      "1h",
+      "--name",
+      "copies",
+      "-i",
+      "many",
+      "--",
+      "true",
+    ];
+    expect((await run(...words(49_999))).stderr).toBe("");
+    expect((await run(...words(50_000))).stderr).toMatch(
+      /^hint: each of the 50000 tasks is given all 20 files.*\nhint: --each-file /,
+    );
+    expect((await run("cancel", "--name", "copies")).code).toBe(0);
   });
 
   it("hints at a local file that was not sent", async () => {

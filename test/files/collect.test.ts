@@ -32,6 +32,26 @@ describe("where inputs arrive", () => {
     expect(await paths(cwd, ["data/"])).toEqual(await paths(cwd, [join(cwd, "data")]));
   });
 
+  it("a file that is the item of one task goes to that task alone, unless another input sends it to all", async () => {
+    const cwd = temporaryFolder();
+    makeTree(cwd, { "in/a": "1", "in/b": "2", "in/c": "3", "in/d": "4", "in/e": "5" });
+    const each: Input = { path: "./in/?", each: true };
+    const items = ["in/a", "in/b", "in/c", "in/c", "in/d", "elsewhere"];
+    for (const inputs of [
+      [{ path: "in/b" }, each],
+      [each, { path: "in/b" }],
+    ]) {
+      const found = await collectInputs(inputs, { cwd, items });
+      expect(found.map((item) => item.kind === "file" && [item.path, item.task])).toEqual([
+        ["in/a", 0],
+        ["in/b", undefined],
+        ["in/c", undefined],
+        ["in/d", 4],
+        ["in/e", undefined],
+      ]);
+    }
+  });
+
   it("what lies elsewhere arrives under its own name", async () => {
     const [cwd, other] = [temporaryFolder(), temporaryFolder()];
     makeTree(other, tree);

@@ -34,7 +34,7 @@ it("every member comes out whole, however the pack was cut, also when members sh
           .filter(([offset, size]) => offset + size <= pack.length)
           .map(([offset, size], n) => entry(`f${n}`, pack.subarray(offset, offset + size), offset));
         const found = new Map<string, string>();
-        for await (const { entry, bytes } of unpack(cut(pack, ends), members))
+        for await (const { entry, bytes } of unpack((from) => cut(pack.subarray(from), ends), members))
           found.set(entry.path, hash("sha256", bytes));
         expect(found).toEqual(new Map(members.map(({ path, sha256 }) => [path, sha256])));
       },
@@ -45,7 +45,7 @@ it("every member comes out whole, however the pack was cut, also when members sh
 it("a pack that ends too early is wrong", async () => {
   const member = entry("f", Buffer.from("abcdef"), 2);
   const reading = async () => {
-    for await (const _ of unpack(cut(Buffer.from("xxabcde"), []), [member]));
+    for await (const _ of unpack((from) => cut(Buffer.from("xxabcde").subarray(from), []), [member]));
   };
   await expect(reading()).rejects.toMatchObject({ code: "wrong_content" });
 });

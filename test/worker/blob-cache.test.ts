@@ -27,15 +27,17 @@ async function readAll(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
 }
 
 /** Inputs as a lease has them, from a real store. */
-async function leased(files: Parameters<typeof makeTree>[1], mostBytes = 100 * MIB) {
+async function leased(files: Parameters<typeof makeTree>[1], items?: string[]) {
   const store = await startStore();
   const source = temporaryFolder();
   makeTree(source, files);
-  const built = await buildTree(await collectInputs([{ path: "." }], { cwd: source }));
+  const built = await buildTree(
+    await collectInputs([{ path: ".", each: items !== undefined }], { cwd: source, items }),
+  );
   await upload(built.sources, store.transfer("input"));
   store.moved.length = 0;
   const folder = join(temporaryFolder(), "cache");
-  const cache = await createBlobCache(folder, mostBytes);
+  const cache = await createBlobCache(folder, 100 * MIB);
   const { client, http, url } = store.transfer("output");
   const inputs = createInputs(leaseOf(built.tree), { transfer: { client, http, url }, cache });
   if (!inputs) throw new Error("it has inputs");
@@ -56,24 +58,33 @@ function damage(path: string): void {
 
 it("a copy that went bad on this disk is noticed when it is used, and it alone is fetched again", async () => {
   const { store, source, folder, inputs } = await leased({ a: randomBytes(MIB), b: randomBytes(2 * MIB) });
-  expect(await inputs.place(temporaryFolder(), undefined)).toBeUndefined();
+  expect(await inputs.place(0, { folder: temporaryFolder(), user: undefined })).toBeUndefined();
   expect(store.moved).toEqual(["GET", "GET"]);
   damage(join(folder, blobOf(readFileSync(join(source, "b"))).sha256));
   const again = temporaryFolder();
-  expect(await inputs.place(again, undefined)).toBeUndefined();
+  expect(await inputs.place(0, { folder: again, user: undefined })).toBeUndefined();
   expect(listTree(again)).toEqual(listTree(source));
   expect(store.moved).toEqual(["GET", "GET", "GET"]);
+});
+
+it("a task fetches what is its own or everybody's, and nothing of other tasks", async () => {
+  const files = { all: randomBytes(MIB), a: randomBytes(MIB), b: randomBytes(MIB), c: randomBytes(MIB) };
+  const { store, inputs } = await leased(files, ["a", "b", "c"]);
+  const into = temporaryFolder();
+  expect(await inputs.place(1, { folder: into, user: undefined })).toBeUndefined();
+  expect(Object.keys(listTree(into)).sort()).toEqual(["all", "b"]);
+  expect(store.moved).toEqual(["GET", "GET"]);
 });
 
 it("so is the list of files, when it is a blob itself", async () => {
   const names = Array.from({ length: 800 }, (_, n) => [`${"long".repeat(20)}-${n}`, `${n}`]);
   const { store, source, folder, cache, inputs, tree, client } = await leased(Object.fromEntries(names));
   if (!("stored" in tree)) throw new Error("the list is short");
-  expect(await inputs.place(temporaryFolder(), undefined)).toBeUndefined();
+  expect(await inputs.place(0, { folder: temporaryFolder(), user: undefined })).toBeUndefined();
   damage(join(folder, tree.stored.sha256));
   const later = createInputs(leaseOf(tree), { transfer: { client, http: store.http, url: store.url }, cache });
   const again = temporaryFolder();
-  expect(await later?.place(again, undefined)).toBeUndefined();
+  expect(await later?.place(0, { folder: again, user: undefined })).toBeUndefined();
   expect(listTree(again)).toEqual(listTree(source));
 });
 

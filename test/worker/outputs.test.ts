@@ -140,6 +140,22 @@ describe("inputs", () => {
     expect(pathsOf(result)).toEqual(["change.txt", "made.txt"]);
   });
 
+  it("of one task alone are laid for it alone: what another makes in their place is an output", async () => {
+    const market = await open();
+    const source = mkdtempSync(join(market.folder, "source-"));
+    for (const [name, text] of Object.entries({ a: "A", b: "B", all: "all" })) writeFileSync(join(source, name), text);
+    const items = ["a", "b"];
+    const inputs = [{ path: "all" }, { path: "[ab]", each: true }];
+    const { tree } = await buildTree(await collectInputs(inputs, { cwd: source, items }));
+    const command = sh('echo *; test $RENDT_ITEM = b && printf A > a; echo "$(cat $RENDT_ITEM)" > $RENDT_ITEM.out');
+    const id = await market.submit({ command, items, inputs: tree, outputs: ["*"] });
+    await market.ended(id);
+    const results = await market.results(id);
+    expect(results.map((result) => textOf(result))).toEqual(["a all\n", "all b\n"]);
+    expect(results.map(pathsOf)).toEqual([["a.out"], ["a", "b.out"]]);
+    expect(results.map(({ usage }) => usage?.inputBytes)).toEqual([4, 4]);
+  });
+
   it("come from the store with their folders, modes and links, and a job can't change them for the next", async () => {
     const market = await open();
     const source = mkdtempSync(join(market.folder, "source-"));
