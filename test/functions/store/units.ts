@@ -72,6 +72,8 @@ export async function unitsByOperation(cloud: Cloud): Promise<Record<string, Uni
   cloud.pass(SETTLED);
   await seek();
   await note("claim, and nothing was put there for 20 seconds", seek);
+  await note("hear that a worker rests or stops", () => worker.claim({ worker: WORKER, leases: 0, away: "resting" }));
+  await note("its first claim afterwards, and nothing waits", seek);
   await note("renew a lease of a single job", () => worker.renew({ worker: WORKER, leases: [lease.id] }));
   await note("finish a single job", () => finish(lease));
   await note("finish it again", () => finish(lease));
