@@ -2,7 +2,8 @@ import { hasBit } from "../../functions/domain/bits.ts";
 import { jobPlaces, slicePlaces } from "../../functions/domain/index-places.ts";
 import { isFinal } from "../../functions/domain/job.ts";
 import { isFresh, type Span, sizeOf } from "../../functions/domain/ranges.ts";
-import type { DoneEntry, Slice } from "../../functions/domain/records.ts";
+import type { Slice } from "../../functions/domain/records.ts";
+import type { DoneEntry } from "../../functions/domain/slice-record.ts";
 import { covers, entriesOf, fail, nowIn, slicesIn, type World } from "./state.ts";
 
 /** The invariants of one slice. */

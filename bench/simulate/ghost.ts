@@ -1,6 +1,7 @@
 import type { ClaimAnswer, Command, Finish, FinishAnswer, RenewAnswer } from "../../functions/domain/commands.ts";
 import { isFresh } from "../../functions/domain/ranges.ts";
-import type { OpenRange, Slice } from "../../functions/domain/records.ts";
+import type { Slice } from "../../functions/domain/records.ts";
+import type { OpenRange } from "../../functions/domain/slice-record.ts";
 import { assertForeignUntouched } from "./check.ts";
 import { count, covers, eachOf, entriesOf, fail, type Ghost, nowIn, type World } from "./state.ts";
 

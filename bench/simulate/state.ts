@@ -3,7 +3,8 @@ import { unfold } from "../../functions/domain/done.ts";
 import type { Terms } from "../../functions/domain/new-slice.ts";
 import { sliceOf } from "../../functions/domain/only-slice.ts";
 import type { Span } from "../../functions/domain/ranges.ts";
-import type { DoneEntry, DonePage, Job, Slice, SweepState } from "../../functions/domain/records.ts";
+import type { Job, Slice, SweepState } from "../../functions/domain/records.ts";
+import type { DoneEntry, DonePage } from "../../functions/domain/slice-record.ts";
 import { nowOf } from "../../functions/domain/time.ts";
 
 /** What an observer who sees every message remembers; keys are `lease/position`. */

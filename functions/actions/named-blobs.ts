@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { taskResult } from "../../contract/result.ts";
 import { outputKey } from "../blobs/keys.ts";
-import { type DonePage, donePage } from "../domain/records.ts";
+import { type DonePage, donePage } from "../domain/slice-record.ts";
 import type { Store } from "../store/port.ts";
 import { blobsOfResult } from "./results.ts";
 

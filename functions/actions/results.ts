@@ -1,7 +1,9 @@
 import * as z from "zod";
 import { type BlobRef, blobsOf } from "../../contract/manifest.ts";
 import { type TaskResult, taskResult } from "../../contract/result.ts";
-import type { DocRef, DoneEntry, Slice } from "../domain/records.ts";
+import type { DocRef } from "../domain/record-fields.ts";
+import type { Slice } from "../domain/records.ts";
+import type { DoneEntry } from "../domain/slice-record.ts";
 import type { Store } from "../store/port.ts";
 import { readDonePages } from "./apply.ts";
 import { readRef } from "./spec.ts";

@@ -1,8 +1,9 @@
 import type { JobEvent } from "../../contract/job.ts";
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
 import { sizeOf } from "../domain/ranges.ts";
-import type { DoneEntry, Job, Slice } from "../domain/records.ts";
+import type { Job, Slice } from "../domain/records.ts";
 import { AVOID_MS } from "../domain/settle.ts";
+import type { DoneEntry } from "../domain/slice-record.ts";
 import type { Call } from "./call.ts";
 import { ownJob } from "./own-job.ts";
 import { allDone } from "./results.ts";

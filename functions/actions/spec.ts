@@ -3,7 +3,8 @@ import * as z from "zod";
 import { RendtError } from "../../contract/errors.ts";
 import { type JobSpec, jobSpec } from "../../contract/job.ts";
 import { MAX_DOCUMENT_BYTES } from "../../contract/limits.ts";
-import type { DocRef, Job } from "../domain/records.ts";
+import type { DocRef } from "../domain/record-fields.ts";
+import type { Job } from "../domain/records.ts";
 import type { Store } from "../store/port.ts";
 import { unseal } from "./sealed-secrets.ts";
 

@@ -1,6 +1,8 @@
 import type { ErrorCode } from "../../contract/errors.ts";
 import type { Span } from "./ranges.ts";
-import type { DocRef, DoneEntry, Slice } from "./records.ts";
+import type { DocRef } from "./record-fields.ts";
+import type { Slice } from "./records.ts";
+import type { DoneEntry } from "./slice-record.ts";
 
 /** How one run counts: `final` failed and is not worth another try. */
 export type Verdict = "success" | "failure" | "final";

@@ -1,5 +1,5 @@
 import type { Decide, Upload } from "./commands.ts";
-import type { LiveLease } from "./records.ts";
+import type { LiveLease } from "./slice-record.ts";
 
 /** Much more than any tree of packs and large files needs, and still a record of some 100 KB. */
 const MOST_UPLOADS = 4000;

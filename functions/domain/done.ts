@@ -1,4 +1,5 @@
-import type { DoneEntry, DonePage, Slice } from "./records.ts";
+import type { Slice } from "./records.ts";
+import type { DoneEntry, DonePage } from "./slice-record.ts";
 
 const MOST_ENTRIES = 32;
 /** What stays in the record when it is folded: the entries that are most likely asked for again. */

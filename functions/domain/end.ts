@@ -1,8 +1,9 @@
 import type { Decide } from "./commands.ts";
 import { needsPages } from "./finish.ts";
 import { type Span, sizeOf } from "./ranges.ts";
-import type { DoneEntry, LiveLease, OpenRange, Slice } from "./records.ts";
+import type { Slice } from "./records.ts";
 import { AVOID_MS, backoffMs, ended, expiryOf, nearestTimer, settle } from "./settle.ts";
+import type { DoneEntry, LiveLease, OpenRange } from "./slice-record.ts";
 
 /** The sweep: leases that lapsed go back, `--expires` takes effect, and `wakeAt` moves to the nearest timer (lifecycle.md, rules 3, 14, 15). */
 export const expire: Decide<"expire"> = (slice, command, now) => {

@@ -4,8 +4,9 @@ import { withoutHandedIn } from "./deliver.ts";
 import { namedBy } from "./done.ts";
 import { isLostBy } from "./lease.ts";
 import { extend, type Span, sizeOf, without } from "./ranges.ts";
-import type { DoneEntry, LiveLease, OpenRange, Slice } from "./records.ts";
+import type { Slice } from "./records.ts";
 import { AVOID_MS, backoffMs, settle } from "./settle.ts";
+import type { DoneEntry, LiveLease, OpenRange } from "./slice-record.ts";
 
 /** How a run counts by its job's exit codes. What could not start or was stopped for its own fault is a try like any other. */
 export function verdictOf(result: Pick<TaskResult, "outcome" | "exitCode">, codes: Slice["codes"]): Verdict {

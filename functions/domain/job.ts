@@ -5,8 +5,9 @@ import { layoutOf } from "./layout.ts";
 import { newSlice, type Terms } from "./new-slice.ts";
 import { sliceOf, withSlice } from "./only-slice.ts";
 import { sizeOf } from "./ranges.ts";
-import type { DoneEntry, Job, Slice, Sums, Tombstone } from "./records.ts";
+import type { Job, Slice, Sums, Tombstone } from "./records.ts";
 import { decide } from "./slice.ts";
+import type { DoneEntry } from "./slice-record.ts";
 
 /** How long inputs may take to arrive before the job is given up. */
 export const UPLOAD_MS = 7 * 86_400_000;

@@ -1,8 +1,9 @@
 import { CLAIM_MS, LEASE_WORK_MS, MAX_HOLD_MS, MAX_LEASE_TASKS, RENEWAL_MS } from "../../contract/limits.ts";
 import type { Claim, Decide, Granted, Renew } from "./commands.ts";
 import { isFresh, type Span, sizeOf, without } from "./ranges.ts";
-import type { LiveLease, OpenRange, Slice } from "./records.ts";
+import type { Slice } from "./records.ts";
 import { expiryOf, settle } from "./settle.ts";
+import type { LiveLease, OpenRange } from "./slice-record.ts";
 
 /** A lease holds at least this much work where tasks are short, so that sharing costs no more than it brings. */
 const LEAST_WORK_MS = 250;

@@ -1,7 +1,8 @@
 import type { JobSpec } from "../../contract/job.ts";
 import { layoutOf, spanOf } from "./layout.ts";
-import type { Job, OpenRange, Slice } from "./records.ts";
+import type { Job, Slice } from "./records.ts";
 import { ended, settle } from "./settle.ts";
+import type { OpenRange } from "./slice-record.ts";
 
 /** What a slice has to know of its job's spec. */
 export type Terms = Pick<Slice, "cap" | "crashLimit" | "maxTries" | "codes"> & {

@@ -1,6 +1,7 @@
 import { DEFAULT_CRASH_LIMIT } from "../../contract/limits.ts";
 import { layoutOf } from "./layout.ts";
-import type { Job, OnlySlice, Slice } from "./records.ts";
+import type { Job, Slice } from "./records.ts";
+import type { OnlySlice } from "./slice-record.ts";
 
 const USUAL = { cap: layoutOf(1).cap, crashLimit: DEFAULT_CRASH_LIMIT, maxTries: 1 };
 

@@ -1,4 +1,4 @@
-import type { OpenRange } from "./records.ts";
+import type { OpenRange } from "./slice-record.ts";
 
 /** Positions `from` ≤ p < `upTo`. */
 export type Span = { from: number; upTo: number };

@@ -1,6 +1,7 @@
 import type { JobStatus, TaskCounts } from "../../contract/job.ts";
 import type { TaskResult } from "../../contract/result.ts";
-import type { Job, OpenRange, Slice } from "./records.ts";
+import type { Job, Slice } from "./records.ts";
+import type { OpenRange } from "./slice-record.ts";
 
 type Seen = { job: Job; slices: readonly Slice[]; status: JobStatus; tasks: TaskCounts; result?: TaskResult };
 

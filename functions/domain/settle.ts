@@ -1,6 +1,7 @@
 import { MAX_HOLD_MS, RENEWAL_MS } from "../../contract/limits.ts";
 import { isFresh, joined } from "./ranges.ts";
-import type { LiveLease, OpenRange, Slice } from "./records.ts";
+import type { Slice } from "./records.ts";
+import type { LiveLease, OpenRange } from "./slice-record.ts";
 
 /** How long a worker is kept from a range that it failed or gave back (lifecycle.md, rules 11 and 12). */
 export const AVOID_MS = 60_000;

@@ -8,7 +8,6 @@ const longer: Record<string, string> = {
   "cli/commands.ts": "the table of commands",
   "contract/operations.ts": "the table of operations",
   "contract/errors.ts": "the table of error codes",
-  "functions/domain/records.ts": "the table of what is stored",
   "contract/job.ts": "the table of job schemas: spec, views, requests and answers",
 };
 

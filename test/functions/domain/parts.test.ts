@@ -5,8 +5,8 @@ import { folded, namedBy, pageOf, unfold } from "../../../functions/domain/done.
 import { layoutOf, sliceAt, spanOf } from "../../../functions/domain/layout.ts";
 import { orderOf } from "../../../functions/domain/order.ts";
 import { joined, without } from "../../../functions/domain/ranges.ts";
-import type { DoneEntry, DonePage, OpenRange } from "../../../functions/domain/records.ts";
 import { remember } from "../../../functions/domain/remember.ts";
+import type { DoneEntry, DonePage, OpenRange } from "../../../functions/domain/slice-record.ts";
 import { beginSweep, nowOf } from "../../../functions/domain/time.ts";
 import { aSlice, HOUR, MINUTE, SECOND, T0 } from "./fixture.ts";
 
