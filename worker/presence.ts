@@ -55,9 +55,8 @@ export function createPresence(setting: Setting): Presence {
 
   /** A worker with work in its hands may claim nothing for hours; one without asks at once. */
   async function goOn(signal: AbortSignal): Promise<void> {
-    const isNews = told && held.size > 0;
+    if (told && held.size > 0) await patiently(undefined, signal);
     told = false;
-    if (isNews) await patiently(undefined, signal);
   }
 
   function begin(): void {
@@ -65,7 +64,9 @@ export function createPresence(setting: Setting): Presence {
     phase = new AbortController();
     const signal = AbortSignal.any([phase.signal, leaving]);
     const what = resting ? "rests" : "goes on";
-    (resting ? rest(signal) : goOn(signal)).catch((error) => signal.aborted || complain(what, error));
+    (resting ? rest(signal) : goOn(signal)).catch((error: unknown) => {
+      if (!signal.aborted) complain(what, error);
+    });
   }
 
   function complain(what: string, error: unknown): void {

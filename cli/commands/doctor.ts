@@ -134,8 +134,8 @@ async function lookAtWorkers(client: Client): Promise<Finding | string> {
     return { check: "workers", ok: false, found: "the server has seen none", hint: "start one: rendt worker start" };
   const held = last.limits === undefined ? "" : `, limits ${last.limits}`;
   const shut = last.namespaces === false ? ", slots without namespaces: it said why at its start" : "";
-  const state = last.state === undefined ? "" : `${last.state}, `;
-  return `${workers.length}, ${last.name} ${state}seen ${formatAgo(last.lastSeenAt, Date.now())}, sandbox ${last.sandbox ?? "unknown"}${held}${shut}`;
+  const state = last.state === undefined ? "" : ` (${last.state})`;
+  return `${workers.length}, ${last.name}${state} seen ${formatAgo(last.lastSeenAt, Date.now())}, sandbox ${last.sandbox ?? "unknown"}${held}${shut}`;
 }
 
 function lookAtDisk({ environment }: Call): Finding {

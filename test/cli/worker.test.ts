@@ -70,9 +70,14 @@ describe("rendt worker drain and resume", () => {
     expect(await run("worker", "drain", id, "-q")).toMatchObject({ code: 0, stdout: `${id}\n`, stderr: "" });
     expect(await run("worker", "resume", id)).toMatchObject({ code: 0, stdout: `${id}  ready\n` });
     expect(await run("wait", job)).toMatchObject({ code: 0 });
-    await run("worker", "drain", id);
     worker.child.kill("SIGTERM");
     expect(await worker.ended).toMatchObject({ code: 0 });
+    expect(await states()).toMatch(/ stopped /);
+    expect((await run("worker", "show", id)).stdout).toMatch(/^State +stopped \(.+ ago\)$/m);
+    // It has nothing left to wait for.
+    expect(await run("worker", "drain", id, "--wait")).toMatchObject({ code: 0, stdout: `${id}  stopped\n` });
+    expect((await run("worker", "show", id)).stdout).toMatch(/^State +stopped \(.+ ago\), drained$/m);
+    expect((await run("doctor")).stdout).toMatch(/ workers +\d+, the drained one \(stopped\) seen /);
   });
 
   it("wait no longer than they were told, and refuse what is wrong", async () => {
