@@ -33,6 +33,10 @@ export function encodeFrame({ stream, ms, bytes }: LogFrame): Uint8Array {
   return frame;
 }
 
+/** An empty frame: nothing comes behind it. Only the log of a cancelled task ends so, since no result tells how long it is. */
+export const encodeLogEnd = (ms: number): Uint8Array => encodeFrame({ stream: "stderr", ms, bytes: new Uint8Array(0) });
+export const isLogEnd = ({ bytes }: LogFrame): boolean => bytes.length === 0;
+
 /**
  * Decodes a stream of frames that may be cut anywhere: `push` answers the frames that are whole now, `pending` tells how many bytes
  * wait for the rest of theirs (a log that ends with some was cut off). What is no frame throws `wrong_content`.

@@ -3,9 +3,9 @@ import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { RendtError } from "../contract/errors.ts";
 import type { Grant } from "../contract/grant.ts";
-import { ENDED } from "../contract/job.ts";
+import { ENDED, type JobStatus } from "../contract/job.ts";
 import { MAX_WAIT_MS } from "../contract/limits.ts";
-import { createFrameDecoder, type LogFrame } from "../contract/log-frames.ts";
+import { createFrameDecoder, isLogEnd, type LogFrame } from "../contract/log-frames.ts";
 import type { BlobRef } from "../contract/manifest.ts";
 import type { AnswerOf } from "../contract/operations.ts";
 import type { LogRef } from "../contract/result.ts";
@@ -23,8 +23,13 @@ export type LogWanted = {
   follow?: boolean | undefined;
   /** Hears the server's time at the beginning: frames from before it had been printed already. */
   onBegin?: ((ms: number) => void) | undefined;
+  /** Hears at each look how the task stands. */
+  onLook?: ((standing: LogStanding) => void) | undefined;
   signal?: AbortSignal | undefined;
 };
+
+/** `begun`: a worker has taken the task; `whole`: of one that was cancelled, all that it printed is there. */
+export type LogStanding = { status: JobStatus; begun: boolean; whole: boolean };
 
 const REST_MS = 500;
 /** Who does not follow a task that runs waits so long for its worker to send what there is. */
@@ -59,10 +64,10 @@ export async function* readLog(server: Server, wanted: LogWanted): AsyncGenerato
       yield frame;
     }
     if (answer.log && !at.complete) yield* readEnd(server, wanted, { at, answer });
+    wanted.onLook?.({ status: answer.status, begun: answer.lease !== undefined, whole: at.complete });
     if (wanted.try !== undefined && answer.over) return;
-    // Of a task that was cancelled there is what its worker sent since; who follows has seen what there was, and goes.
-    const isCut = answer.lease !== undefined && !answer.over;
-    if (ENDED.has(answer.status) && !(isCut && (!follow || at.after > known))) return;
+    // Of a task that was cancelled its worker sends everything once it has ended; until then there may be last words.
+    if (ENDED.has(answer.status) && (at.complete || answer.over || answer.lease === undefined)) return;
     if (!follow) {
       const none = at.after === known && !first && performance.now() - began >= LOOK_MS;
       if (answer.over || answer.lease === undefined || none || (last && last.ms >= begin)) return;
@@ -100,7 +105,10 @@ function* take(at: Place, { chunks }: Answer): Generator<LogFrame> {
   for (const { offset, data } of chunks) {
     const bytes = Buffer.from(data, "base64");
     if (offset > at.after || at.complete) return;
-    yield* at.decoder.push(bytes.subarray(at.after - offset));
+    for (const frame of at.decoder.push(bytes.subarray(at.after - offset))) {
+      if (isLogEnd(frame)) at.complete = true;
+      else yield frame;
+    }
     at.after = Math.max(at.after, offset + bytes.length);
   }
 }

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { RendtError } from "../../contract/errors.ts";
-import { readLog } from "../../sdk/read-log.ts";
+import { ENDED } from "../../contract/job.ts";
+import { type LogStanding, readLog } from "../../sdk/read-log.ts";
 import type { Call } from "../command.ts";
 import { reachByLink } from "../link.ts";
 import { createLogPrinter } from "../log-printer.ts";
@@ -19,12 +20,33 @@ export async function run(call: Call): Promise<number> {
     tail,
   });
   const onBegin = follow ? print.follow : undefined;
-  for (const index of await indexesIn(server, selection)) {
-    const frames = readLog(server, { id: selection.id, index, try: options.try, follow, onBegin });
-    for await (const frame of frames) await print.add(frame);
+  let standing: LogStanding | undefined;
+  let isSilent = true;
+  const indexes = await indexesIn(server, selection);
+  const onLook = (now: LogStanding) => {
+    standing = now;
+  };
+  for (const index of indexes) {
+    const frames = readLog(server, { id: selection.id, index, try: options.try, follow, onBegin, onLook });
+    for await (const frame of frames) {
+      isSilent = false;
+      await print.add(frame);
+    }
   }
   await print.end();
+  if (isSilent && standing) terminal.say(`rendt: ${silence(selection, indexes, standing)}`);
   return 0;
+}
+
+/** An empty screen does not say whether there is nothing, nothing yet, or nothing any more. */
+function silence({ id, from }: Selection, indexes: readonly number[], { status, begun, whole }: LogStanding): string {
+  if (indexes.length > 1) return `none of these ${indexes.length} tasks of ${id} has printed anything`;
+  const task = from === undefined ? id : `${id}.${from}`;
+  if (!ENDED.has(status)) return begun ? `${task} has printed nothing so far` : `${task} has not begun yet`;
+  const ended = status === "finished" || status === "failed" ? status : `was ${status}`;
+  if (!begun) return `${task} ${ended} before it began`;
+  if (status !== "cancelled") return `${task} ${ended} without printing anything`;
+  return `${task} was cancelled${whole ? " before it printed anything" : "; its worker has sent nothing of what it printed"}`;
 }
 
 const arrays = z.object({

@@ -58,12 +58,18 @@ async function accompany(call: Call, { job: { id }, description }: Sent): Promis
   const { terminal } = call;
   const server = reach(call, "submitter", "patient");
   const detached = new AbortController();
+  let isCancelled = false;
   const interrupts = onInterrupt((count) => {
     if (count > 1) return detached.abort();
     terminal.say(`rendt: cancelling ${id}; Ctrl-C again leaves it to itself`);
-    server.client.cancel({ ids: [id] }, { signal: detached.signal }).catch((error: unknown) => {
-      if (!detached.signal.aborted) terminal.say(`rendt: can't cancel ${id}: ${error}`);
-    });
+    server.client.cancel({ ids: [id] }, { signal: detached.signal }).then(
+      () => {
+        isCancelled = true;
+      },
+      (error: unknown) => {
+        if (!detached.signal.aborted) terminal.say(`rendt: can't cancel ${id}: ${error}`);
+      },
+    );
   });
   try {
     const job = await toItsEnd(server, { id, description, signal: detached.signal }, terminal);
@@ -78,7 +84,11 @@ async function accompany(call: Call, { job: { id }, description }: Sent): Promis
     return await exitOfRun(server, job);
   } catch (error) {
     if (!detached.signal.aborted) throw error;
-    terminal.say(`rendt: left ${id} to itself; come back with: rendt wait ${id}`);
+    terminal.say(
+      isCancelled
+        ? `rendt: ${id} is cancelled; what it still prints: rendt logs ${id}`
+        : `rendt: left ${id} to itself; come back with: rendt wait ${id}`,
+    );
     return RUN_EXIT.interrupted;
   } finally {
     interrupts.release();

@@ -24,8 +24,8 @@ type Found = { status: JobStatus; run?: Run };
 /** Before base64: the whole answer stays well below the largest one. */
 const MOST_CHUNK_BYTES = 1024 * 1024;
 const ASK_AGAIN_MS = 500;
-/** A worker that hears of the cancel at once has ended the task and sent its log in this time. */
-const LAST_WORDS_MS = 3000;
+/** Unless its worker's owner says otherwise a cancelled task has 10 s to end by itself; then its worker sends what it printed. */
+const LAST_WORDS_MS = 12_000;
 
 /** What a task prints: live pieces while it runs and somebody follows, the whole log once it ended. */
 export async function logs(call: Call, request: Asked): Promise<Answer> {
@@ -38,18 +38,24 @@ export async function logs(call: Call, request: Asked): Promise<Answer> {
 
   const topics = [`log:${job.id}`, `job:${job.id}`];
   const now = world.clock();
-  const begin = (await find(world, job, position, request.try)).run?.lease;
-  const { value, enough } = await lookUntil(call, { topics, waitMs: request.wait }, async () => {
+  const begin = (await find(world, job, position, request.try)).run;
+  const waitMs = Math.min(request.wait ?? 0, leftOf(begin, now));
+  const { value, enough } = await lookUntil(call, { topics, waitMs }, async () => {
     const found = await find(world, await ownJob(world, who, job.id), position, request.try);
     if (request.follow && found.run && isAlive(found.run)) await watch(world, job, position);
     if (request.try !== undefined && !found.run && (!request.follow || ENDED.has(found.status)))
       throw new RendtError("not_found", `task ${index} of job ${job.id} has had no try ${request.try}`);
     const answer = await read(world, { job, index, position, found }, request.after);
     const isOver = found.run === undefined ? ENDED.has(found.status) : answer.over;
-    return { value: answer, enough: answer.chunks.length > 0 || isOver === true || found.run?.lease !== begin };
+    const isOther = found.run?.lease !== begin?.lease || found.run?.cutAt !== begin?.cutAt;
+    return { value: answer, enough: answer.chunks.length > 0 || isOver === true || isOther };
   });
   return { ...value, now, ...(!enough && { retryAfterMs: ASK_AGAIN_MS }) };
 }
+
+/** How long a run may still bring something: nothing rings when the time of a cancelled one is over. */
+const leftOf = (run: Run | undefined, now: number): number =>
+  run?.cutAt === undefined ? Number.POSITIVE_INFINITY : Math.max(0, run.cutAt + LAST_WORDS_MS - now);
 
 const isAlive = ({ entry, cutAt }: Run): boolean => !entry && cutAt === undefined;
 
@@ -92,7 +98,7 @@ async function read(
   const answer = { index, status, lease: run.lease, try: run.try };
   if (!run.entry) {
     const chunks = await readPieces(world, of, { after, isCut: run.cutAt !== undefined });
-    const over = chunks.length === 0 && run.cutAt !== undefined && world.clock() - run.cutAt > LAST_WORDS_MS;
+    const over = chunks.length === 0 && leftOf(run, world.clock()) === 0;
     return {
       ...answer,
       ...(over && { over }),

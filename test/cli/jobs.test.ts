@@ -234,6 +234,29 @@ describe("logs", () => {
     expect((await run("logs", id, "--try", "2")).stdout).toBe("");
   });
 
+  it("that are empty say on standard error what is so", async () => {
+    const silent = await submit("--", "true");
+    await run("wait", silent);
+    const told = (id: string, why: string) => ({ code: 0, stdout: "", stderr: `rendt: ${id} ${why}\n` });
+    expect(await run("logs", silent)).toMatchObject(told(silent, "finished without printing anything"));
+
+    const early = await submit("--delay", "1h", "--", "echo", "one");
+    expect(await run("logs", early)).toMatchObject(told(early, "has not begun yet"));
+    await run("cancel", early);
+    expect(await run("logs", early)).toMatchObject(told(early, "was cancelled before it began"));
+
+    const late = await submit("--", "sleep", "60");
+    await expect.poll(async () => (await run("show", late)).stdout, { timeout: 10_000 }).toMatch(/^Status +executing/m);
+    expect(await run("logs", late)).toMatchObject(told(late, "has printed nothing so far"));
+    const following = program.start(["logs", "-f", late], { cwd });
+    await run("cancel", late);
+    expect(await following.ended).toMatchObject(told(late, "was cancelled before it printed anything"));
+    expect(await run("logs", late, "--json")).toMatchObject(told(late, "was cancelled before it printed anything"));
+    expect((await run("logs", await submit("--array", "0-2", "--wait", "--", "true"))).stderr).toMatch(
+      /none of these 3 tasks of j\w+ has printed anything/,
+    );
+  });
+
   it("are followed while the job runs", async () => {
     const id = await submit("--", "sh", "-c", "echo begun; sleep 1; echo done");
     const following = program.start(["logs", "-f", id], { cwd });

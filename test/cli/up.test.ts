@@ -198,6 +198,25 @@ describe("Ctrl-C in rendt run", () => {
     expect((await program.run(["show", id])).stdout).toMatch(/^Status +cancelled \(c\)$/m);
   });
 
+  it("shows the last words of what it cancels, and goes without them at the second time", async () => {
+    const last = (ms: string) =>
+      `trap 'sleep ${ms}; echo last words; exit 3' TERM; echo begun; while :; do sleep 0.05; done`;
+    const patient = program.start(["run", "--", "sh", "-c", last("0.5")]);
+    await patient.seen("begun");
+    patient.child.kill("SIGINT");
+    expect(await patient.ended).toMatchObject({ code: 130, stdout: "begun\nlast words\n" });
+
+    const hasty = program.start(["run", "--", "sh", "-c", last("9")]);
+    await hasty.seen("begun");
+    hasty.child.kill("SIGINT");
+    const id = await hasty.seen(/cancelling (j\w{12})/);
+    await program.run(["wait", id]);
+    hasty.child.kill("SIGINT");
+    const { code, stdout, stderr } = await hasty.ended;
+    expect({ code, stdout }).toEqual({ code: 130, stdout: "begun\n" });
+    expect(stderr).toContain(`${id} is cancelled; what it still prints: rendt logs ${id}\n`);
+  });
+
   it("leaves the job to itself at the second time, and says how to come back", async () => {
     const running = program.start(["run", "--", "sh", "-c", "echo begun; exec sleep 60"]);
     await running.seen("begun");

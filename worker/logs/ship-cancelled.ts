@@ -1,6 +1,6 @@
 import type { Client } from "../../contract/client.ts";
 import { MAX_LOG_CHUNK_BYTES } from "../../contract/limits.ts";
-import { createFrameDecoder, encodeFrame, MAX_CANCELLED_LOG_BYTES } from "../../contract/log-frames.ts";
+import { createFrameDecoder, encodeFrame, encodeLogEnd, MAX_CANCELLED_LOG_BYTES } from "../../contract/log-frames.ts";
 import type { Rate } from "../../files/rate.ts";
 import { sayBytes } from "../sandbox/limits.ts";
 import type { TaskLog } from "./task-log.ts";
@@ -17,7 +17,7 @@ type Cancelled = {
 
 /** Sends what a task had printed when its job was cancelled, since no result will bring it. */
 export async function shipCancelled({ client, rate, lease, index, log, now, signal }: Cancelled): Promise<void> {
-  const bytes = await beginningOf(log, now());
+  const bytes = Buffer.concat([await beginningOf(log, now()), encodeLogEnd(now())]);
   for (let offset = 0; offset < bytes.length; offset += MAX_LOG_CHUNK_BYTES) {
     const data = bytes.subarray(offset, offset + MAX_LOG_CHUNK_BYTES).toString("base64");
     await rate?.take(data.length, signal);
@@ -25,7 +25,7 @@ export async function shipCancelled({ client, rate, lease, index, log, now, sign
   }
 }
 
-/** More than the words about what is left out can need. */
+/** More than the words about what is left out and the mark of the end can need. */
 const WORDS_BYTES = 128;
 
 async function beginningOf(log: Cancelled["log"], ms: number): Promise<Buffer> {

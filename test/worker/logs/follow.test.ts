@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { createLogFollower } from "../../../bench/logs/follow.ts";
 import { openLine } from "../../../bench/logs/proxy.ts";
 import { randomOf } from "../../../bench/support/numbers.ts";
-import { encodeFrame, MAX_CANCELLED_LOG_BYTES } from "../../../contract/log-frames.ts";
+import { encodeFrame, encodeLogEnd, MAX_CANCELLED_LOG_BYTES } from "../../../contract/log-frames.ts";
 import { openServer } from "../../../sdk/open-server.ts";
 import { readLog } from "../../../sdk/read-log.ts";
 import { machine, WORKER } from "../../support/world.ts";
@@ -102,6 +102,8 @@ it("waits for a piece that is missing in between, instead of passing over it", a
   await until(() => seen().length >= 3);
   expect(seen()).toEqual(["one", "two", "three"]);
   await market.client.cancel({ ids: [id] });
+  const data = Buffer.concat([...frames, encodeLogEnd(0)]).toString("base64");
+  await worker.client.appendLog({ lease: leases[0]?.id ?? "", index: 0, offset: 0, data, cancelled: true });
   await follower.ended;
 });
 
