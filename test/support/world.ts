@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { beforeEach } from "vitest";
 import * as z from "zod";
 import type { Role } from "../../contract/account.ts";
 import { type Client, createClient, type Transport } from "../../contract/client.ts";
@@ -144,6 +145,16 @@ export async function submit(client: Client, spec: JobSpecInput, more: { id?: st
 
 /** Creates one job and answers its id. */
 export const createJob = async (...wanted: Parameters<typeof submit>): Promise<string> => (await submit(...wanted)).id;
+
+/** Opens a world for each test of a file, with these workers, and closes it when the test is over. */
+export function worldOfEachTest(workers: ReturnType<typeof machine>[], open: (world: TestWorld) => void): void {
+  beforeEach(async () => {
+    const world = await createTestWorld();
+    for (const worker of workers) await world.worker.register(worker);
+    open(world);
+    return () => world.close();
+  });
+}
 
 /** What a small machine says of itself. */
 export const machine = (id: string = WORKER) => ({

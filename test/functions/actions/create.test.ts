@@ -1,23 +1,21 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { MAX_BODY_BYTES, MAX_FREE_GRANTS } from "../../../contract/limits.ts";
 import {
   blobOf,
   createJob,
-  createTestWorld,
   exited,
   HOUR,
   machine,
   submit,
   type TestWorld,
   WORKER,
+  worldOfEachTest,
 } from "../../support/world.ts";
 
 let world: TestWorld;
-beforeEach(async () => {
-  world = await createTestWorld();
-  await world.worker.register(machine());
+worldOfEachTest([machine()], (opened) => {
+  world = opened;
 });
-afterEach(() => world.close());
 
 const ID = "j0000000000aa";
 const bytes = (text: string) => new TextEncoder().encode(text);

@@ -1,9 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Lease } from "../../../contract/worker.ts";
 import {
   blobOf,
   createJob,
-  createTestWorld,
   exited,
   HOUR,
   MINUTE,
@@ -12,14 +11,13 @@ import {
   submit,
   type TestWorld,
   WORKER,
+  worldOfEachTest,
 } from "../../support/world.ts";
 
 let world: TestWorld;
-beforeEach(async () => {
-  world = await createTestWorld();
-  await world.worker.register(machine());
+worldOfEachTest([machine()], (opened) => {
+  world = opened;
 });
-afterEach(() => world.close());
 
 const TRUE = { command: ["true"] };
 const DAY = 24 * HOUR;

@@ -1,24 +1,22 @@
 import { createHash } from "node:crypto";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { PARTS_FROM_BYTES } from "../../../contract/limits.ts";
 import {
   blobOf,
   createJob,
-  createTestWorld,
   exited,
   MINUTE,
   machine,
   submit,
   type TestWorld,
   WORKER,
+  worldOfEachTest,
 } from "../../support/world.ts";
 
 let world: TestWorld;
-beforeEach(async () => {
-  world = await createTestWorld();
-  await world.worker.register(machine());
+worldOfEachTest([machine()], (opened) => {
+  world = opened;
 });
-afterEach(() => world.close());
 
 const CONTENT = Buffer.from("content");
 const blob = blobOf(CONTENT);

@@ -1,12 +1,10 @@
-import { afterEach, beforeEach, expect, it } from "vitest";
-import { createJob, createTestWorld, exited, machine, type TestWorld, WORKER } from "../../support/world.ts";
+import { expect, it } from "vitest";
+import { createJob, exited, machine, type TestWorld, WORKER, worldOfEachTest } from "../../support/world.ts";
 
 let world: TestWorld;
-beforeEach(async () => {
-  world = await createTestWorld();
-  await world.worker.register(machine());
+worldOfEachTest([machine()], (opened) => {
+  world = opened;
 });
-afterEach(() => world.close());
 
 it("a job is created, claimed, finished and seen", async () => {
   const id = await createJob(world.submitter, { command: ["true"] });

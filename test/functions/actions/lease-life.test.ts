@@ -1,11 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Client } from "../../../contract/client.ts";
 import { OPERATIONS } from "../../../contract/operations.ts";
 import type { Lease } from "../../../contract/worker.ts";
 import { claim as claimAs } from "../../../functions/actions/claim.ts";
 import {
   createJob,
-  createTestWorld,
   exited,
   HOUR,
   MINUTE,
@@ -14,15 +13,13 @@ import {
   SECOND,
   type TestWorld,
   WORKER,
+  worldOfEachTest,
 } from "../../support/world.ts";
 
 let world: TestWorld;
-beforeEach(async () => {
-  world = await createTestWorld();
-  await world.worker.register(machine());
-  await world.worker.register(machine(OTHER_WORKER));
+worldOfEachTest([machine(), machine(OTHER_WORKER)], (opened) => {
+  world = opened;
 });
-afterEach(() => world.close());
 
 const claim = async (worker = WORKER, leases = 1): Promise<Lease[]> =>
   (await world.worker.claim({ worker, leases })).leases;

@@ -1,10 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { MAX_CANCELLED_LOG_BYTES } from "../../../contract/log-frames.ts";
 import type { TaskResult } from "../../../contract/result.ts";
 import {
   blobOf,
   createJob,
-  createTestWorld,
   exited,
   HOUR,
   MINUTE,
@@ -12,14 +11,13 @@ import {
   OTHER_WORKER,
   type TestWorld,
   WORKER,
+  worldOfEachTest,
 } from "../../support/world.ts";
 
 let world: TestWorld;
-beforeEach(async () => {
-  world = await createTestWorld();
-  await world.worker.register(machine());
+worldOfEachTest([machine()], (opened) => {
+  world = opened;
 });
-afterEach(() => world.close());
 
 const TRUE = { command: ["true"] };
 

@@ -1,9 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { JobSpecInput } from "../../../contract/job.ts";
 import type { Free } from "../../../contract/worker.ts";
 import {
   createJob,
-  createTestWorld,
   exited,
   HOUR,
   MINUTE,
@@ -11,6 +10,7 @@ import {
   OTHER_WORKER,
   type TestWorld,
   WORKER,
+  worldOfEachTest,
 } from "../../support/world.ts";
 
 const GIB = 1024 ** 3;
@@ -18,11 +18,9 @@ const FREE: Free = { cpus: 8, gpus: 0, memoryBytes: 8 * GIB, diskBytes: 100 * GI
 const large = { ...machine(), slots: 4, cpus: 8, memoryBytes: 8 * GIB, diskBytes: 100 * GIB, tags: ["python3=3.11.2"] };
 
 let world: TestWorld;
-beforeEach(async () => {
-  world = await createTestWorld();
-  await world.worker.register(large);
+worldOfEachTest([large], (opened) => {
+  world = opened;
 });
-afterEach(() => world.close());
 
 const asking = (limits: JobSpecInput["limits"], more: Partial<JobSpecInput> = {}) => ({
   command: ["true"],

@@ -1,9 +1,8 @@
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { oldestWaitingMs } from "../../../functions/actions/oldest-waiting.ts";
 import { metricLine } from "../../../functions/api/metric.ts";
 import {
   createJob,
-  createTestWorld,
   exited,
   HOUR,
   MINUTE,
@@ -11,14 +10,13 @@ import {
   OTHER_WORKER,
   type TestWorld,
   WORKER,
+  worldOfEachTest,
 } from "../../support/world.ts";
 
 let world: TestWorld;
-beforeEach(async () => {
-  world = await createTestWorld();
-  await world.worker.register(machine());
+worldOfEachTest([machine()], (opened) => {
+  world = opened;
 });
-afterEach(() => world.close());
 
 const oldest = () => oldestWaitingMs(world.world);
 const claim = async () => (await world.worker.claim({ worker: WORKER, leases: 1 })).leases[0];

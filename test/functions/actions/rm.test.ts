@@ -1,24 +1,23 @@
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { JobSpecInput } from "../../../contract/job.ts";
 import type { BlobRef } from "../../../contract/manifest.ts";
 import type { TaskResult } from "../../../contract/result.ts";
 import {
   blobOf,
   createJob,
-  createTestWorld,
   exited,
   HOUR,
   machine,
   type TestWorld,
   WORKER,
+  worldOfEachTest,
 } from "../../support/world.ts";
 
 /** Deletions that still go through before the store fails. */
 let room: number;
 let world: TestWorld;
-beforeEach(async () => {
-  world = await createTestWorld();
-  await world.worker.register(machine());
+worldOfEachTest([machine()], (opened) => {
+  world = opened;
   room = Number.POSITIVE_INFINITY;
   // As a store that can't list what it holds, which removes what it is told by name.
   world.world.blobs.remove = async (_, named) => {
@@ -28,7 +27,6 @@ beforeEach(async () => {
     }
   };
 });
-afterEach(() => world.close());
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 

@@ -1,22 +1,20 @@
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { createSweep } from "../../../functions/actions/sweep.ts";
 import {
   createJob,
-  createTestWorld,
   HOUR,
   MINUTE,
   machine,
   SECOND,
   type TestWorld,
   WORKER,
+  worldOfEachTest,
 } from "../../support/world.ts";
 
 let world: TestWorld;
-beforeEach(async () => {
-  world = await createTestWorld();
-  await world.worker.register(machine());
+worldOfEachTest([machine()], (opened) => {
+  world = opened;
 });
-afterEach(() => world.close());
 
 const TRUE = { command: ["true"] };
 const claim = async () => (await world.worker.claim({ worker: WORKER, leases: 1 })).leases;
