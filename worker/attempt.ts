@@ -1,12 +1,12 @@
 import { join } from "node:path";
-import { messageOf, RendtError } from "../contract/errors.ts";
+import { messageOf } from "../contract/errors.ts";
 import type { TaskResult } from "../contract/result.ts";
 import { addReason, deliver, note, wantsOutputs } from "./deliver.ts";
 import { type Finished, giveBack, type Held, indexOf, isFresh, type TaskFiles, unsecret } from "./held.ts";
 import { createInputs, type Inputs } from "./inputs.ts";
+import { bringCancelled } from "./logs/bring-cancelled.ts";
 import { finishLog } from "./logs/finish-log.ts";
 import { maskOutput } from "./logs/mask-output.ts";
-import { shipCancelled } from "./logs/ship-cancelled.ts";
 import { shipWhileWatched } from "./logs/ship-log.ts";
 import { createTaskLog, type TaskLog } from "./logs/task-log.ts";
 import type { Run, RunEnd, Slot, TaskFolder } from "./sandbox/port.ts";
@@ -55,7 +55,8 @@ async function runTasks(shop: Workshop, slot: Slot, held: Held): Promise<string 
   for (let position = held.from + held.finished.length; position < held.upTo; position += 1) {
     if (shop.draining.aborted) giveBack(held, "this worker stops");
     else if (shop.orders.drained) giveBack(held, "this worker is drained");
-    if (held.end || (!isFresh(held) && !(await shop.heartbeat.fresh(held)))) return undefined;
+    if (held.end || held.gone.signal.aborted || (!isFresh(held) && !(await shop.heartbeat.fresh(held))))
+      return undefined;
     const failure = await runTask(shop, attempt, position);
     if (failure !== undefined) return failure;
   }
@@ -139,10 +140,15 @@ async function settle(
   { position, folder, log, end }: Task & { end: RunEnd },
 ): Promise<Report> {
   const { outcome, ...rest } = end;
+  if (held.gone.signal.reason === "cancelled" && log.failure === undefined) {
+    await shop.deliveries.add(async () => {
+      await bringCancelled(shop, held, { position, log });
+      await log.remove().catch((error) => shop.notice(`can't remove a log: ${messageOf(error)}`));
+    });
+    return { kept: false };
+  }
   if (outcome === "stopped" || outcome === "unable" || log.failure !== undefined) {
-    if (held.gone.signal.reason === "cancelled" && log.failure === undefined)
-      await shop.deliveries.add(() => bringCancelled(shop, { held, position, log }));
-    else await log.remove();
+    await log.remove();
     if (log.failure !== undefined) return { failure: `the log can't be kept: ${messageOf(log.failure)}`, kept: false };
     if (outcome === "unable") return { failure: end.reason ?? "a process can't be started", kept: false };
     giveBack(held, "this worker stops");
@@ -167,18 +173,4 @@ async function settle(
     await shop.deliveries.add(() => deliver(shop, { held, finished, inputs: async () => inputs?.manifest(position) }));
   else shop.outbox.look();
   return { kept };
-}
-
-/** What was printed is all that its owner gets of a task that was cancelled. Never throws. */
-async function bringCancelled(shop: Workshop, { held, position, log }: Omit<Task, "folder"> & { held: Held }) {
-  const { client, transfer, leaving: signal, serverNow: now } = shop;
-  const index = indexOf(held.lease, position);
-  try {
-    await shipCancelled({ client, rate: transfer.up?.rate, lease: held.lease.id, index, log, now, signal });
-  } catch (error) {
-    // The job was removed or retried meanwhile.
-    const isGone = error instanceof RendtError && error.code === "lease_lost";
-    if (!isGone) shop.notice(`what ${held.lease.job} had printed can't be sent: ${unsecret(held, messageOf(error))}`);
-  }
-  await log.remove().catch((error) => shop.notice(`can't remove a log: ${messageOf(error)}`));
 }

@@ -17,6 +17,7 @@ import { upload } from "../files/upload.ts";
 import { createBackOff } from "./back-off.ts";
 import { collectOutputs } from "./collect.ts";
 import { type Finished, type Held, indexOf, unsecret } from "./held.ts";
+import { bringRefused } from "./logs/bring-cancelled.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** A finished task whose bytes have to go to the store before its result may. */
@@ -49,7 +50,7 @@ export async function deliver(shop: Workshop, parcel: Parcel): Promise<void> {
     }
   } catch (error) {
     if (shop.leaving.aborted) return;
-    giveUp(shop, parcel, error);
+    await giveUp(shop, parcel, error);
   }
   finished.ready = true;
   shop.outbox.look();
@@ -156,7 +157,7 @@ const isOverQuota = (error: unknown): boolean => error instanceof AnsweredError 
 
 const OWN_DISK = new Set(["ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE"]);
 
-function giveUp(shop: Workshop, { held, finished }: Parcel, error: unknown): void {
+async function giveUp(shop: Workshop, { held, finished }: Parcel, error: unknown): Promise<void> {
   const message = unsecret(held, messageOf(error));
   const errno = error instanceof RendtError ? error.details["errno"] : errnoOf(error);
   shop.notice(`the outputs of ${held.lease.job} could not be delivered: ${message}`);
@@ -165,9 +166,12 @@ function giveUp(shop: Workshop, { held, finished }: Parcel, error: unknown): voi
     return;
   }
   const { result } = finished;
-  delete result.outputs;
-  if (result.log?.data === undefined) delete result.log;
   const lost = error instanceof AnsweredError && ["lease_lost", "not_your_lease", "not_found"].includes(error.code);
+  delete result.outputs;
+  if (result.log?.data === undefined) {
+    if (lost) await bringRefused(shop, held, finished);
+    delete result.log;
+  }
   // The finish then hears the same, task by task.
   addReason(result, lost ? message : `its outputs could not be taken: ${message}`);
 }

@@ -10,6 +10,7 @@ import { endAt, endWhenIdle } from "./endings.ts";
 import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import type { Held } from "./held.ts";
 import { createInputs } from "./inputs.ts";
+import { bringRefused } from "./logs/bring-cancelled.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { type Machine, measureMachine } from "./machine/machine.ts";
 import { createOrders } from "./orders.ts";
@@ -195,6 +196,12 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
     refused: (count) => loop.refused(count),
     released: (finished) => {
       removeFiles(shop, finished).catch((error) => notice(`can't remove a delivered task's files: ${error}`));
+    },
+    lost(of, finished) {
+      void whole.deliveries.add(async () => {
+        await bringRefused(whole, of, finished);
+        await removeFiles(shop, finished).catch((error) => notice(`can't remove a refused task's files: ${error}`));
+      });
     },
     deliverAgain(of, finished) {
       const inputs = async () => createInputs(of, whole)?.manifest(finished.position);

@@ -31,6 +31,8 @@ type Setting = {
   refused(want: Want): void;
   /** A result is off our hands: its files may go. */
   released(finished: Finished): void;
+  /** A result does not count: its lease was cancelled, or somebody else has the task. */
+  lost(held: Held, finished: Finished): void;
   /** The set of held leases changed. */
   changed(): void;
   /** Sends its bytes again: the server did not find them. */
@@ -145,6 +147,8 @@ export function createOutbox(setting: Setting): Outbox {
         continue;
       }
       const upTo = item.from + item.results.length;
+      for (const finished of held.finished) if (isIn(answer.lost, finished.position)) setting.lost(held, finished);
+      held.finished = held.finished.filter(({ position }) => !isIn(answer.lost, position));
       release(held, upTo);
       const closed = item.end !== undefined || (held.over && upTo >= held.upTo);
       if (closed) all.delete(held.lease.id);
@@ -216,6 +220,9 @@ export function createOutbox(setting: Setting): Outbox {
     },
   };
 }
+
+const isIn = (spans: readonly { from: number; upTo: number }[], position: number): boolean =>
+  spans.some(({ from, upTo }) => from <= position && position < upTo);
 
 /** Whether so much is queued that no slot will have to wait for what the next call brings. */
 function hasPlenty(all: ReadonlyMap<string, Held>): boolean {

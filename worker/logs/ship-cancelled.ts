@@ -3,14 +3,20 @@ import { MAX_LOG_CHUNK_BYTES } from "../../contract/limits.ts";
 import { createFrameDecoder, encodeFrame, encodeLogEnd, MAX_CANCELLED_LOG_BYTES } from "../../contract/log-frames.ts";
 import type { Rate } from "../../files/rate.ts";
 import { sayBytes } from "../sandbox/limits.ts";
-import type { TaskLog } from "./task-log.ts";
+import type { LogCounts, TaskLog } from "./task-log.ts";
+
+/** The beginning of what a task printed, and how much it was. */
+export type Printed = {
+  read: TaskLog["read"];
+  counts: Pick<LogCounts, "bytes" | "stdoutBytes" | "stderrBytes">;
+};
 
 type Cancelled = {
   client: Pick<Client, "appendLog">;
   rate?: Rate | undefined;
   lease: string;
   index: number;
-  log: Pick<TaskLog, "read" | "counts">;
+  log: Printed;
   now(): number;
   signal: AbortSignal;
 };
@@ -28,7 +34,7 @@ export async function shipCancelled({ client, rate, lease, index, log, now, sign
 /** More than the words about what is left out and the mark of the end can need. */
 const WORDS_BYTES = 128;
 
-async function beginningOf(log: Cancelled["log"], ms: number): Promise<Buffer> {
+async function beginningOf(log: Printed, ms: number): Promise<Buffer> {
   const bytes = await log.read(0, MAX_CANCELLED_LOG_BYTES - WORDS_BYTES);
   if (bytes.length >= log.counts.bytes) return bytes;
   const decoder = createFrameDecoder();

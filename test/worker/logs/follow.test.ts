@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, it, onTestFinished } from "vitest";
@@ -10,6 +10,7 @@ import { encodeFrame, encodeLogEnd, MAX_CANCELLED_LOG_BYTES } from "../../../con
 import { openServer } from "../../../sdk/open-server.ts";
 import { readLog } from "../../../sdk/read-log.ts";
 import { machine, WORKER } from "../../support/world.ts";
+import { openProxy } from "../cut-proxy.ts";
 import { type Marketplace, openMarketplace } from "../marketplace.ts";
 import { until } from "../processes.ts";
 
@@ -138,6 +139,28 @@ it("keeps what a task had printed when its job was cancelled, also where nobody 
   expect(await cancelled("seq 1 400000", numbers.length)).toBe(`${numbers}last words\n`);
   const long = await cancelled("seq 1 900000", MAX_CANCELLED_LOG_BYTES - 200_000);
   expect(long).toMatch(/^1\n2\n3\n[\s\S]*\n\[rendt: the last 1\.\d MiB left out: the job was cancelled\]\n$/);
+});
+
+it.each([
+  ["its result is on its way", "/v1/leases/finish", 1000],
+  ["its result is on its way, and its log is in the store", "/v1/leases/finish", 1_000_000],
+  ["its log is on its way", "/v1/grants", 1_000_000],
+])("keeps what a task had printed that ended by itself, when its job is cancelled while %s", async (_, path, bytes) => {
+  const market = await openMarketplace();
+  const proxy = await openProxy(market.url);
+  await market.startWorker({ url: proxy.url });
+  const server = openServer({ url: market.url, token: market.tokens.submitter });
+  onTestFinished(() => server.close());
+  proxy.delay(path, 1000);
+  const id = await market.submit({ command: ["sh", "-c", `head -c ${bytes} /dev/urandom | od -v | head -c ${bytes}`] });
+  await until(() => proxy.seen.includes(`${path} asked`));
+  await market.client.cancel({ ids: [id] });
+  let printed = 0;
+  for await (const frame of readLog(server, { id, follow: true })) printed += frame.bytes.length;
+  expect(printed).toBe(bytes);
+  expect(await market.ended(id)).toMatchObject({ status: "cancelled" });
+  // Whatever lay on disk for it is gone.
+  await until(() => readdirSync(join(market.folder, "worker-0", "logs")).length === 0);
 });
 
 it("reads each try to its end before the next", async () => {
