@@ -52,14 +52,12 @@ import {
   claimRequest,
   finishAnswer,
   finishRequest,
-  listWorkersAnswer,
-  listWorkersRequest,
   registerAnswer,
   registerRequest,
   renewAnswer,
   renewRequest,
-  workerView,
 } from "./worker.ts";
+import { listWorkersAnswer, listWorkersRequest, workerView } from "./worker-view.ts";
 
 export type Operation = {
   method: "GET" | "POST" | "DELETE";

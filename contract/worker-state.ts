@@ -1,4 +1,4 @@
-import type { WorkerView } from "./worker.ts";
+import type { WorkerView } from "./worker-view.ts";
 
 /** A worker that was not heard of for so long is taken for switched off. Its words are noted every 4 to 5 minutes. */
 const SILENT_MS = 6 * 60_000;

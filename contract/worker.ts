@@ -6,7 +6,6 @@ import {
   MAX_HOLD_MS,
   MAX_LEASE_TASKS,
   MAX_LEASES_PER_REQUEST,
-  MAX_LIST_ITEMS,
   MAX_LOG_CHUNK_BYTES,
   MAX_MACHINE_TAGS,
   MAX_RENEWED_LEASES,
@@ -101,46 +100,6 @@ export const registerAnswer = z.lazy(() =>
   }),
 );
 
-/** Why a worker asks for nothing: its owner's rules hold it back (never which, that is the owner's own), or it has ended. */
-export const awayReason = z.enum(["resting", "stopped"]);
-export type AwayReason = z.infer<typeof awayReason>;
-
-export const workerView = z.lazy(() =>
-  z.looseObject({
-    id: z.string(),
-    account: z.string(),
-    name: z.string(),
-    slots: z.int(),
-    version: z.string(),
-    os: z.string(),
-    arch: z.string(),
-    cpus: z.int(),
-    memoryBytes: z.int(),
-    gpus: z.int().optional(),
-    tags: z.array(z.string()).optional(),
-    sandbox: z.string(),
-    takes: takes.optional(),
-    registeredAt: z.int(),
-    lastSeenAt: z.int(),
-    /** Since when it is to take nothing new, and since when nothing is left in its hands. */
-    drainingSince: z.int().optional(),
-    drainedAt: z.int().optional(),
-    /** Since when it asks for nothing, by its own word; one that was killed could say none. */
-    away: z.looseObject({ since: z.int(), why: z.string() }).optional(),
-  }),
-);
-export type WorkerView = z.infer<typeof workerView>;
-export const listWorkersRequest = z.lazy(() =>
-  z.strictObject({
-    account: accountId.optional(),
-    limit: z.coerce.number().int().min(1).max(MAX_LIST_ITEMS).default(50),
-    cursor: z.string().optional(),
-  }),
-);
-export const listWorkersAnswer = z.lazy(() =>
-  z.looseObject({ items: z.array(workerView), next: z.string().optional() }),
-);
-
 /** A claim on consecutive tasks of one job. The id is the fence: everything done for these tasks names it. */
 export const lease = z.lazy(() =>
   z.looseObject({
@@ -179,6 +138,10 @@ export const availableAnswer = z.lazy(() =>
 /** What this worker was last told of being drained; when that is no longer so, it is news. */
 const draining = z.boolean().optional();
 const wanted = { worker: workerId, leases: z.int().min(0).max(MAX_LEASES_PER_REQUEST), free: free.optional() };
+
+/** Why a worker asks for nothing: its owner's rules hold it back (never which, that is the owner's own), or it has ended. */
+export const awayReason = z.enum(["resting", "stopped"]);
+export type AwayReason = z.infer<typeof awayReason>;
 
 /** Up to `leases` leases from the queues of this worker, or exactly the named job's; `holdMs` asks for a longer first span. */
 export const claimRequest = z.lazy(() =>

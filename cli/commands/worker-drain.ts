@@ -1,7 +1,7 @@
 import type { Client } from "../../contract/client.ts";
 import { sleep } from "../../contract/retry.ts";
-import type { WorkerView } from "../../contract/worker.ts";
 import { stateOf } from "../../contract/worker-state.ts";
+import type { WorkerView } from "../../contract/worker-view.ts";
 import type { Call } from "../command.ts";
 import { Failure, usage } from "../failure.ts";
 import { reach } from "../server.ts";

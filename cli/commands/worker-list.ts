@@ -1,5 +1,5 @@
-import type { WorkerView } from "../../contract/worker.ts";
 import { stateOf } from "../../contract/worker-state.ts";
+import type { WorkerView } from "../../contract/worker-view.ts";
 import type { Call } from "../command.ts";
 import { listAll } from "../list-all.ts";
 import { reach } from "../server.ts";
