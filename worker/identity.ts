@@ -1,10 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RendtError } from "../contract/errors.ts";
+import { randomDigits } from "../contract/node-random.ts";
 import { workerId } from "../contract/worker.ts";
-
-const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 
 /** The worker's id: made once per state folder and kept there, so that a restarted worker is known to the server. */
 export function readWorkerId(state: string): string {
@@ -27,5 +25,3 @@ export const newWorkerId = (): string => `w${randomDigits(12)}`;
 
 /** Names one life of a worker; its children are found by it. */
 export const newLife = (id: string): string => `${id}.${randomDigits(8)}`;
-
-const randomDigits = (count: number): string => [...randomBytes(count)].map((byte) => DIGITS[byte & 31]).join("");

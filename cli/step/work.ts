@@ -1,11 +1,9 @@
-import { randomBytes } from "node:crypto";
 import { arch, cpus, hostname, platform, totalmem } from "node:os";
 import { jobId } from "../../contract/job.ts";
+import { randomDigits } from "../../contract/node-random.ts";
 import type { WorkerInfo } from "../../contract/worker.ts";
 import { Failure, usage } from "../failure.ts";
 import { identity, readState, type Working, working, writeState } from "./state.ts";
-
-const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 
 /** The id that a worker's verb names; workers can't list jobs, so nothing shorter is understood. */
 export function readId(words: readonly string[]): string {
@@ -18,7 +16,7 @@ export function readId(words: readonly string[]): string {
 export function workerHere(): WorkerInfo {
   let known = readState(identity, "worker");
   if (!known) {
-    known = { id: `w${[...randomBytes(12)].map((byte) => DIGITS[byte % 32]).join("")}` };
+    known = { id: `w${randomDigits(12)}` };
     writeState("worker", known);
   }
   return {
