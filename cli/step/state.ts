@@ -3,6 +3,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { grant } from "../../contract/grant.ts";
 import { blobRef, manifest } from "../../contract/manifest.ts";
+import { parseJson } from "../../contract/parse-json.ts";
 import { logRef, outcome } from "../../contract/result.ts";
 import { lease, workerId } from "../../contract/worker.ts";
 import { errnoOf } from "../../files/disk-error.ts";
@@ -70,11 +71,3 @@ export function writeState(name: string, value: object): void {
 
 /** Where the log of a job run by hand is kept until it is handed in. */
 export const logFile = (id: string): string => join(FOLDER, `${id}.log`);
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
