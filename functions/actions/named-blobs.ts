@@ -1,11 +1,7 @@
-import * as z from "zod";
-import { taskResult } from "../../contract/result.ts";
 import { outputKey } from "../blobs/keys.ts";
 import { type DonePage, donePage } from "../domain/slice-record.ts";
 import type { Store } from "../store/port.ts";
-import { blobsOfResult } from "./results.ts";
-
-const results = z.lazy(() => z.array(taskResult));
+import { blobsOfResult, results } from "./results.ts";
 
 /**
  * Keys of all outputs and logs that finishes of a job named. A document that is gone was removed by an earlier try, after all that it

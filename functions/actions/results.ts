@@ -8,7 +8,7 @@ import type { Store } from "../store/port.ts";
 import { readDonePages } from "./apply.ts";
 import { readRef } from "./spec.ts";
 
-const results = z.array(taskResult);
+export const results = z.lazy(() => z.array(taskResult));
 
 /** All that was handed in for a slice, oldest first. */
 export async function allDone(store: Pick<Store, "getDocuments">, slice: Slice): Promise<DoneEntry[]> {
