@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { cancelRuns } from "../../../bench/kills/cancels.ts";
 import { killWorkers } from "../../../bench/kills/deaths.ts";
+import { endOf } from "../../support/end-of.ts";
 import { strictMissing } from "../sandbox/scene.ts";
 
 /** Few of what `bench/kills.ts` does often. */
@@ -53,13 +54,5 @@ function asNobody(words: string[], home: string): Promise<{ code: number | null;
     env: { PATH: process.env["PATH"] ?? "", HOME: home, TMPDIR: home },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let text = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk: Buffer) => {
-      text += chunk;
-    });
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code, text }));
-  });
+  return endOf(child);
 }

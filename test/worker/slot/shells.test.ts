@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it, onTestFinished } from "vitest";
 import { TOOLS } from "../../../worker/sandbox/tools.ts";
+import { endOf } from "../../support/end-of.ts";
 import { strictMissing } from "../sandbox/scene.ts";
 
 const project = fileURLToPath(new URL("../../..", import.meta.url));
@@ -60,13 +61,5 @@ function runWith(folder: string, command: readonly string[]): Promise<{ code: nu
     stdio: ["ignore", "pipe", "pipe"],
   });
   onTestFinished(() => void child.kill("SIGKILL"));
-  let text = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk: Buffer) => {
-      text += chunk;
-    });
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code, text }));
-  });
+  return endOf(child);
 }
