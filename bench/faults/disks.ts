@@ -5,18 +5,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Case } from "./case.ts";
 import { FINISH, type Stage, until } from "./stage.ts";
 
-/** A file system of its own, of so many MiB, where a worker or the server will have its folder. */
-const small =
-  (name: string, mib: number) =>
-  (folder: string): void => {
+/** Gives the worker or the server a file system of its own, of so many MiB, where it will have its folder. */
+const smallDisk = (name: "worker" | "server", mib: number): Pick<Case, "root" | "prepare" | "cleanUp"> => ({
+  root: true,
+  prepare(folder) {
     const place = join(folder, name);
     mkdirSync(place);
     const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${mib}m`, "tmpfs", place]);
     if (status !== 0) throw new Error("a small file system can't be mounted here");
     chmodSync(place, 0o711);
-  };
-
-const unmount = (name: string) => (folder: string) => void spawnSync("umount", ["-l", join(folder, name)]);
+  },
+  cleanUp: (folder) => void spawnSync("umount", ["-l", join(folder, name)]),
+});
 
 /** Fills a disk to its last byte; answers how to make room again. A tmpfs may have room again right after it had none. */
 function fill(place: string): () => void {
@@ -44,9 +44,7 @@ const said = (stage: Stage, text: RegExp) => until(() => text.test(stage.log()))
 /** Its result is too long for what is left of the journal's last block. */
 const fullAtEnd = (name: string, { plain }: { plain: boolean }): Case => ({
   name,
-  root: true,
-  prepare: small("worker", 8),
-  cleanUp: unmount("worker"),
+  ...smallDisk("worker", 8),
   async run(stage) {
     await stage.worker();
     const [shell = "", option = "", script = ""] = stage.makeTask({ plain }).spec.command;
@@ -67,9 +65,7 @@ const fullAtEnd = (name: string, { plain }: { plain: boolean }): Case => ({
 export const disks: Case[] = [
   {
     name: "worker's disk full when its task prints: given back with the reason, run again when there is room",
-    root: true,
-    prepare: small("worker", 8),
-    cleanUp: unmount("worker"),
+    ...smallDisk("worker", 8),
     async run(stage) {
       await stage.worker();
       const command = [
@@ -90,9 +86,7 @@ export const disks: Case[] = [
   fullAtEnd("worker's disk full when its task with outputs ends: they arrive all the same", { plain: false }),
   {
     name: "the task fills the disk: its own failure, its own exit code",
-    root: true,
-    prepare: small("worker", 8),
-    cleanUp: unmount("worker"),
+    ...smallDisk("worker", 8),
     async run(stage) {
       await stage.worker();
       const command = [
@@ -110,9 +104,7 @@ export const disks: Case[] = [
   },
   {
     name: "server's disk full at upload: refused, and the result arrives when there is room",
-    root: true,
-    prepare: small("server", 24),
-    cleanUp: unmount("server"),
+    ...smallDisk("server", 24),
     async run(stage) {
       await stage.worker();
       const sent = await stage.submit({ gated: true });
@@ -126,9 +118,7 @@ export const disks: Case[] = [
   },
   {
     name: "server's disk full at finish: refused, and the result arrives when there is room",
-    root: true,
-    prepare: small("server", 24),
-    cleanUp: unmount("server"),
+    ...smallDisk("server", 24),
     async run(stage) {
       await stage.worker();
       const hold = stage.gate.hold(FINISH, "asked");
