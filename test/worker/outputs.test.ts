@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { TaskResult } from "../../contract/result.ts";
 import { createRetryingClient } from "../../contract/retry.ts";
-import { buildTree } from "../../files/build-tree.ts";
+import { type BuiltTree, buildTree } from "../../files/build-tree.ts";
 import { collectInputs } from "../../files/collect.ts";
 import { download } from "../../files/download.ts";
-import { createNodeHttp } from "../../files/node-http.ts";
+import { createNodeHttp, type NodeHttp } from "../../files/node-http.ts";
 import { upload } from "../../files/upload.ts";
 import { type Marketplace, openMarketplace } from "./marketplace.ts";
 import { textOf } from "./read-log.ts";
@@ -19,6 +19,20 @@ function pathsOf({ outputs }: TaskResult): string[] {
   if (!outputs) return [];
   if (!("manifest" in outputs)) throw new Error("the manifest travels in a blob");
   return outputs.manifest.entries.map(({ path, kind }) => (kind === "dir" ? `${path}/` : path)).sort();
+}
+
+/** Submits a job with these inputs as a submitter does; answers what it printed. */
+async function sendAndRun(
+  { submit, client, url, ended, results }: Marketplace,
+  { command, built, http }: { command: string[]; built: BuiltTree; http: NodeHttp },
+) {
+  const id = await submit({ command, inputs: built.tree });
+  const entryOf = (blob: { sha256: string; size: number }) => ({ use: "input" as const, job: id, blob });
+  await upload(built.sources, { client: createRetryingClient(client), http, url, entryOf });
+  await client.release({ id });
+  await ended(id);
+  const [result] = await results(id);
+  return result && textOf(result);
 }
 
 async function open(): Promise<Marketplace> {
@@ -169,15 +183,7 @@ describe("inputs", () => {
     symlinkSync("deep/large", join(source, "data/link"));
     const built = await buildTree(await collectInputs([{ path: "data" }], { cwd: source }));
     const http = createNodeHttp();
-    const send = async () => {
-      const id = await market.submit({ command: ["data/run.sh"], inputs: built.tree });
-      const entryOf = (blob: { sha256: string; size: number }) => ({ use: "input" as const, job: id, blob });
-      await upload(built.sources, { client: createRetryingClient(market.client), http, url: market.url, entryOf });
-      await market.client.release({ id });
-      await market.ended(id);
-      const [result] = await market.results(id);
-      return result && textOf(result);
-    };
+    const send = () => sendAndRun(market, { command: ["data/run.sh"], built, http });
     expect(await send()).toBe("200000\ndeep/large\n");
     expect(await send()).toBe("200000\ndeep/large\n");
     http.close();
@@ -189,15 +195,7 @@ describe("inputs", () => {
     writeFileSync(join(source, "large"), Buffer.alloc(100_000, "y"));
     const built = await buildTree(await collectInputs([{ path: "large" }], { cwd: source }));
     const http = createNodeHttp();
-    const sum = async () => {
-      const id = await market.submit({ command: sh("tail -c 3 large"), inputs: built.tree });
-      const entryOf = (blob: { sha256: string; size: number }) => ({ use: "input" as const, job: id, blob });
-      await upload(built.sources, { client: createRetryingClient(market.client), http, url: market.url, entryOf });
-      await market.client.release({ id });
-      await market.ended(id);
-      const [result] = await market.results(id);
-      return result && textOf(result);
-    };
+    const sum = () => sendAndRun(market, { command: sh("tail -c 3 large"), built, http });
     expect(await sum()).toBe("yyy");
     const cache = join(market.folder, "worker-0", "cache");
     const [name = ""] = readdirSync(cache);
