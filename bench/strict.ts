@@ -1,9 +1,9 @@
 // What the sandbox level strict adds to a no-op: both levels in turn, in one worker process, as a slot's user.
 // node --import ./scripts/ts.mjs bench/strict.ts [RUNS]
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import type { Level } from "../worker/sandbox/port.ts";
 import { createSandbox } from "../worker/sandbox/sandbox.ts";
+import { createTaskFolders } from "../worker/task-folders.ts";
 import { createReport } from "./support/emit.ts";
 import { median, percentile } from "./support/numbers.ts";
 
@@ -11,10 +11,11 @@ const [runs = 200] = process.argv.slice(2).map(Number);
 const report = createReport("strict");
 const state = mkdtempSync("/var/tmp/rendt-bench-");
 chmodSync(state, 0o711);
+const life = `bench-${process.pid}`;
 const sandbox = await createSandbox({
   state,
   workerId: "wbench",
-  life: `bench-${process.pid}`,
+  life,
   slots: 1,
   graceMs: 1000,
   runtimes: [],
@@ -24,13 +25,8 @@ try {
   if (sandbox.missing !== undefined) throw new Error(`there is no strict sandbox here: ${sandbox.missing}`);
   const [slot] = sandbox.slots;
   if (!slot) throw new Error("a sandbox has a slot");
-  const root = join(sandbox.taskRoot, "task");
-  const folder = { root, work: join(root, "work"), home: join(root, "home"), tmp: join(root, "tmp") };
-  for (const path of Object.values(folder)) {
-    mkdirSync(path, { recursive: true, mode: path === root ? 0o711 : 0o700 });
-    if (slot.user && path !== root) chownSync(path, slot.user.uid, slot.user.gid);
-  }
-  const env = { PATH: "/usr/bin:/bin", RENDT_ATTEMPT: `bench-${process.pid}.1.` };
+  const folder = createTaskFolders(sandbox.taskRoot, life, console.error).take(slot);
+  const env = { PATH: "/usr/bin:/bin", RENDT_ATTEMPT: `${life}.1.` };
   const limits = { processes: 512, openFiles: 4096, diskBytes: 1024 ** 3 };
   const time = async (level: Level): Promise<number> => {
     const began = performance.now();

@@ -1,8 +1,8 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { onTestFinished } from "vitest";
 import type { Run, RunEnd, Slot, TaskFolder } from "../../../worker/sandbox/port.ts";
 import { createSandbox } from "../../../worker/sandbox/sandbox.ts";
+import { createTaskFolders } from "../../../worker/task-folders.ts";
 
 export type Ran = RunEnd & { stdout: string; stderr: string };
 export type Scene = {
@@ -34,12 +34,7 @@ export async function openScene({ graceMs = 200, runtimes = [] as string[] } = {
   });
   const [slot] = sandbox.slots;
   if (!slot) throw new Error("a sandbox has a slot");
-  const root = join(sandbox.taskRoot, "task");
-  const folder = { root, work: join(root, "work"), home: join(root, "home"), tmp: join(root, "tmp") };
-  for (const path of Object.values(folder)) {
-    mkdirSync(path, { recursive: true, mode: path === root ? 0o711 : 0o700 });
-    if (slot.user && path !== root) chownSync(path, slot.user.uid, slot.user.gid);
-  }
+  const folder = createTaskFolders(sandbox.taskRoot, life, notice).take(slot);
   return {
     sandbox,
     slot,
