@@ -102,6 +102,25 @@ it("a server is not taken for a task's because one of the task's has the same na
   expect([...(await ownSockets([path]))]).toEqual([]);
 });
 
+it("of thousands of sockets the first 64 are asked, and the others are told", async () => {
+  const path = await openFake({ opcode: 144 });
+  const xSockets = join(path, "..");
+  for (let number = 1; number < 2000; number += 1) symlinkSync("X0", join(xSockets, `X${number}`));
+  for (const name of ["X00", "X-1", "X1e9", "X123456"]) symlinkSync("X0", join(xSockets, name));
+  const asked: string[] = [];
+  const own = async (paths: readonly string[]) => {
+    asked.push(...paths);
+    return new Set<string>();
+  };
+  const desktops = createDesktops({ run: folder(), xSockets, own });
+  await expect(desktops.missing(0)).resolves.toBe(
+    "the X server :64 can't be watched: 2000 sockets lie there, and no more than the first 64 are asked",
+  );
+  expect(asked).toEqual(Array.from({ length: 64 }, (_, number) => join(xSockets, `X${number}`)));
+  for (let number = 1; number < 2000; number += 1) rmSync(join(xSockets, `X${number}`));
+  expect(await desktops.idleSeconds(20_000)).toEqual([12.5]);
+});
+
 describe("a real X server", { timeout: 30_000 }, () => {
   const isThere = spawnSync("Xvfb", ["-help"]).error === undefined;
   if (!isThere) console.warn("not tested against a real X server: there is no Xvfb (Debian: xvfb)");

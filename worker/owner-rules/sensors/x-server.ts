@@ -15,6 +15,7 @@ import {
 export type XServer = {
   /** Seconds since its keyboard or mouse was used; undefined when it only serves windows of a Wayland desktop, and sees what they see. */
   idleSeconds(): Promise<number | undefined>;
+  close(): void;
 };
 
 const ANSWER_MS = 2000;
@@ -55,6 +56,7 @@ export function createXServer(path: string, cookies: () => Promise<readonly Buff
       if (!line || line.isBroken()) await open();
       return ask();
     },
+    close: () => line?.close(),
   };
 }
 
