@@ -40,7 +40,7 @@ export type Order = {
 };
 
 /** Where standard input travels; the task reads it from there. */
-const STDIN_PATH = ".rendt-stdin";
+export const STDIN_PATH = ".rendt-stdin";
 
 /** Translates the words of the command line into those of the contract. */
 export async function orderOf(spec: Spec, cwd: string): Promise<Order> {

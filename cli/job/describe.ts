@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type JobSpecInput, sandboxLevel } from "../../contract/job.ts";
 import { collectInputs, type Input, readInput } from "../../files/collect.ts";
+import { STDIN_PATH } from "../../sdk/order.ts";
 import type { Call } from "../command.ts";
 import { usage } from "../failure.ts";
 import { isOptionName, type Values } from "../options.ts";
@@ -28,9 +29,6 @@ export type Description = {
   /** Removes what was put aside for the time of sending. */
   cleanUp(): Promise<void>;
 };
-
-/** Where standard input travels; the task reads it from there. */
-const STDIN_PATH = ".rendt-stdin";
 
 /** Reads everything that a job is described by; mistakes of all places are told together. */
 export async function describeJob({ options: typed, command: typedCommand, environment }: Call): Promise<Description> {
