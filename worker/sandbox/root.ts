@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { messageOf } from "../../contract/errors.ts";
 import { INSIDE, type Mounts, SCRIPT, SYSTEM_FOLDERS } from "./bubblewrap.ts";
 
 /** How names of other machines are found. */
@@ -29,8 +30,15 @@ export type Root = {
   mounts(network: boolean): Mounts;
 };
 
-/** `runtimes`: folders outside /usr that the owner of the machine lets jobs read. */
-export function createRoot(path: string, runtimes: readonly string[]): Root {
+type Setting = {
+  /** Folders outside /usr that the owner of the machine lets jobs read. */
+  runtimes: readonly string[];
+  /** Where the files lie that are copied. */
+  etc?: string;
+  notice(text: string): void;
+};
+
+export function createRoot(path: string, { runtimes, notice, etc: from = "/etc" }: Setting): Root {
   const system = SYSTEM_FOLDERS.filter((folder) => existsSync(folder));
   const folders = system.filter((folder) => !lstatSync(folder).isSymbolicLink());
   const { work, home, tmp } = INSIDE;
@@ -46,7 +54,7 @@ export function createRoot(path: string, runtimes: readonly string[]): Root {
     else makeFolder(path, runtime);
   }
   for (const link of system) if (!folders.includes(link)) symlinkSync(readlinkSync(link), join(path, link));
-  const renew = keepCopies(path);
+  const renew = keepCopies(path, { from, notice });
   return {
     path,
     mounts(network) {
@@ -74,21 +82,37 @@ export function openUp(folder: string): void {
     if (!entry.isSymbolicLink()) chmodSync(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o755 : 0o644);
 }
 
-/** The answer copies again what has changed since; tasks that run may be reading it. */
-function keepCopies(root: string): () => void {
+/**
+ * The answer copies again what has changed since; tasks that run may be reading it. None of them is needed: a task goes without one that
+ * can't be copied, or with the copy that there is, rather than fail for a fault of this machine.
+ */
+function keepCopies(root: string, { from, notice }: { from: string; notice(text: string): void }): () => void {
   const known = new Map<string, string>();
+  const told = new Map<string, string>();
   return () => {
-    for (const file of COPIED.map(inEtc)) {
-      const found = statSync(file, { throwIfNoEntry: false });
-      const version = found?.isFile() ? `${found.dev} ${found.ino} ${found.size} ${found.mtimeMs}` : "none";
-      if (version === known.get(file)) continue;
-      if (version === "none") rmSync(join(root, file), { force: true });
-      else {
-        const copy = `${root}-copy`;
-        copyFileSync(file, copy);
-        renameSync(copy, join(root, file));
+    for (const name of COPIED) {
+      const file = join(from, name);
+      try {
+        const found = statSync(file, { throwIfNoEntry: false });
+        const version = found?.isFile() ? `${found.dev} ${found.ino} ${found.size} ${found.mtimeMs}` : "none";
+        if (version !== known.get(name)) replace(version === "none" ? undefined : file, join(root, inEtc(name)));
+        known.set(name, version);
+        told.delete(name);
+      } catch (error) {
+        const why = messageOf(error);
+        if (why !== told.get(name))
+          notice(`strict tasks have no ${file}, or an older one, because it can't be copied: ${why}`);
+        told.set(name, why);
       }
-      known.set(file, version);
     }
   };
+
+  function replace(file: string | undefined, place: string): void {
+    if (file === undefined) rmSync(place, { force: true });
+    else {
+      const copy = `${root}-copy`;
+      copyFileSync(file, copy);
+      renameSync(copy, place);
+    }
+  }
 }

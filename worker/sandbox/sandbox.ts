@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { chown, mkdir, rm, rmdir } from "node:fs/promises";
 import { arch } from "node:os";
 import { join } from "node:path";
+import { messageOf } from "../../contract/errors.ts";
 import { createFrost } from "../frost.ts";
 import { runProcess } from "../process.ts";
 import { takeSlotUsers } from "../slot-users.ts";
@@ -46,7 +47,8 @@ export async function createSandbox(setting: Setting): Promise<Sandbox & Missing
     // What holds undelivered outputs stays.
     undo.push(() => rmdir(taskRoot).catch(() => undefined));
     const strict = prepareStrict(setting, taskRoot);
-    undo.push(() => rmSync(strictFolder(taskRoot), { recursive: true, force: true }));
+    // What can't be written may not be removed either; the next start does it.
+    undo.push(() => rm(strictFolder(taskRoot), { recursive: true, force: true }).catch(() => undefined));
     const found = await findWays({ ...setting, users, strict });
     undo.push(found.close);
     const slots = found.ways.map((ways, number) => createSlot(setting, ways, { number, user: users[number] }));
@@ -90,18 +92,28 @@ function measured(
 
 const strictFolder = (taskRoot: string): string => join(taskRoot, ".strict");
 
-/** Writes what every strict run reads: the root of what it sees, and the filter of system calls. */
-function prepareStrict({ runtimes, bus = {} }: Setting, taskRoot: string): StrictSetting {
+/** What every strict run reads: the root of what it sees, and the filter of system calls. */
+function prepareStrict({ runtimes, bus = {}, notice }: Setting, taskRoot: string): StrictSetting {
   const folder = strictFolder(taskRoot);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder);
+  const path = join(folder, "root");
   const machine = arch();
   const seccomp = isFiltered(machine) ? join(folder, "seccomp.bpf") : undefined;
-  if (seccomp !== undefined && isFiltered(machine)) writeFileSync(seccomp, seccompFilter(machine));
-  const root = createRoot(join(folder, "root"), runtimes);
-  openUp(folder);
   const scope = process.platform === "linux" ? findScope(bus, process.getuid?.()) : undefined;
-  return { root, seccomp, scope, bus };
+  try {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder);
+    if (seccomp !== undefined && isFiltered(machine)) writeFileSync(seccomp, seccompFilter(machine));
+    const root = createRoot(path, { runtimes, notice });
+    openUp(folder);
+    return { root, seccomp, scope, bus };
+  } catch (error) {
+    // The probe meets it, and the worker goes on with what it has.
+    const why = new Error(`${folder}, which strict tasks read, can't be written: ${messageOf(error)}`);
+    const mounts = () => {
+      throw why;
+    };
+    return { root: { path, mounts }, seccomp, scope, bus };
+  }
 }
 
 /** In the first slot: what one user of this machine can, the others can too. */

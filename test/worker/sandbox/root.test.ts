@@ -1,5 +1,7 @@
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -8,8 +10,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { createRoot } from "../../../worker/sandbox/root.ts";
 import { openScene, strictMissing } from "./scene.ts";
 
 describe.skipIf(strictMissing !== undefined)("what a strict task sees as /", () => {
@@ -65,4 +69,37 @@ describe.skipIf(strictMissing !== undefined)("what a strict task sees as /", () 
     ]);
     expect(stdout).toBe("in a folder\nalone\nin a folder\nalone\ndeep\nlink\n");
   });
+});
+
+it("goes without a file of /etc that can't be copied, says which once, and takes it when it can", () => {
+  const folder = mkdtempSync(join(tmpdir(), "rendt-root-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const [etc, copies] = [join(folder, "etc"), join(folder, "root/etc")];
+  mkdirSync(etc);
+  symlinkSync("localtime", join(etc, "localtime"));
+  writeFileSync(join(etc, "nsswitch.conf"), "hosts: files\n");
+  const notices: string[] = [];
+  const root = createRoot(join(folder, "root"), { runtimes: [], etc, notice: (text) => notices.push(text) });
+  const copied = () => ["localtime", "nsswitch.conf"].filter((name) => existsSync(join(copies, name)));
+  for (let run = 0; run < 3; run += 1) root.mounts(false);
+  expect(copied()).toEqual(["nsswitch.conf"]);
+  expect(notices).toEqual([expect.stringMatching(/no \S+\/etc\/localtime, or an older one, .*ELOOP/)]);
+  rmSync(join(etc, "localtime"));
+  writeFileSync(join(etc, "localtime"), "TZif2");
+  root.mounts(false);
+  expect(copied()).toEqual(["localtime", "nsswitch.conf"]);
+  expect(notices).toHaveLength(1);
+});
+
+it("that can't be written leaves the worker without strict, and says which folder", async ({ skip }) => {
+  const state = mkdtempSync("/var/tmp/rendt-sandbox-");
+  const strict = join(state, "tasks/.strict");
+  mkdirSync(strict, { recursive: true });
+  onTestFinished(() => rmSync(state, { recursive: true, force: true }));
+  if (spawnSync("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", strict]).status !== 0)
+    skip("a file system that takes nothing can't be mounted here");
+  const { sandbox, run } = await openScene({ state }).finally(() => spawnSync("umount", ["-l", strict]));
+  expect(sandbox.missing).toContain(`${strict}, which strict tasks read, can't be written: `);
+  expect(sandbox.measured).toMatchObject({ sandbox: "none", seccomp: false });
+  expect(await run(["echo", "one"], { level: "none" })).toMatchObject({ exitCode: 0, stdout: "one\n" });
 });

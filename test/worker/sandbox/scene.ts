@@ -13,9 +13,12 @@ export type Scene = {
 };
 
 /** A sandbox with one slot and one task folder, gone when the test is over. Runs are strict unless told otherwise. */
-export async function openScene({ graceMs = 200, runtimes = [] as string[] } = {}): Promise<Scene> {
+export async function openScene({
+  graceMs = 200,
+  runtimes = [] as string[],
   // Not below a closed folder: the users of a root worker's slots walk through it.
-  const state = mkdtempSync("/var/tmp/rendt-sandbox-");
+  state = mkdtempSync("/var/tmp/rendt-sandbox-"),
+} = {}): Promise<Scene> {
   chmodSync(state, 0o711);
   const life = `life-${process.pid}-${Math.random().toString(36).slice(2)}`;
   const notice = () => undefined;

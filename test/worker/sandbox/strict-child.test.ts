@@ -20,7 +20,7 @@ async function openChild() {
     pipes.close();
     await watchdog.close();
   });
-  const root = createRoot(join(sandbox.taskRoot, ".strict", "other-root"), []);
+  const root = createRoot(join(sandbox.taskRoot, ".strict", "other-root"), { runtimes: [], notice: () => undefined });
   const seccomp = join(sandbox.taskRoot, ".strict", "seccomp.bpf");
   const start = strictChild({ root, seccomp, scope: undefined, bus: {} }, { user: slot.user, slot: 0, watchdog });
   const usage = createUsageMeter(1, () => "self");
