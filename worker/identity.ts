@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { RendtError } from "../contract/errors.ts";
 import { randomDigits } from "../contract/node-random.ts";
 import { workerId } from "../contract/worker.ts";
+import { writeDurably } from "./write-durably.ts";
 
 /** The worker's id: made once per state folder and kept there, so that a restarted worker is known to the server. */
 export function readWorkerId(state: string): string {
@@ -16,8 +17,8 @@ export function readWorkerId(state: string): string {
     );
   }
   const id = newWorkerId();
-  writeFileSync(`${path}.new`, `${id}\n`, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
+  // One that a power cut had left empty would be refused at the next start.
+  writeDurably(path, `${id}\n`);
   return id;
 }
 

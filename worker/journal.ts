@@ -1,14 +1,4 @@
-import {
-  closeSync,
-  existsSync,
-  fdatasync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, fdatasync, ftruncateSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
@@ -16,6 +6,7 @@ import * as z from "zod";
 import { messageOf, RendtError } from "../contract/errors.ts";
 import { taskResult } from "../contract/result.ts";
 import { type StoredLease, storedLease, taskFiles } from "./held.ts";
+import { writeWhole } from "./write-durably.ts";
 
 /** What happened to a lease, in order. */
 const journalEntry = z.discriminatedUnion("is", [
@@ -168,12 +159,6 @@ export function openJournal(path: string, onProblem: (text: string) => void): { 
     },
   };
   return { journal, open: found };
-}
-
-/** A disk that is nearly full takes a part of what it is given, without an error. */
-function writeWhole(fd: number, text: string): void {
-  const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
 function apply(leases: Map<string, OpenLease>, entry: JournalEntry): void {

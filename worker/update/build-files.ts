@@ -1,7 +1,8 @@
 import { hash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Installed, type UpdateState, writeDurably } from "./state.ts";
+import { writeDurably } from "../write-durably.ts";
+import type { Installed, UpdateState } from "./state.ts";
 
 /** A build is one file, named by its content; it is there whole, or not at all. */
 export const fileOf = (folder: string, { sha256 }: Pick<Installed, "sha256">): string => join(folder, `${sha256}.mjs`);

@@ -1,10 +1,10 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import * as z from "zod";
 import { publisherKey } from "../../contract/build.ts";
 import { isNewer } from "../../contract/version-order.ts";
 import { asDiskError, errnoOf } from "../../files/disk-error.ts";
-import { makeFolderSync } from "../../files/make-folder.ts";
+import { writeDurably } from "../write-durably.ts";
 
 const installed = z.strictObject({ version: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/) });
 export type Installed = z.infer<typeof installed>;
@@ -128,34 +128,4 @@ export function readUpdates(folder: string): UpdateState {
 
 export function writeUpdates(folder: string, state: UpdateState): void {
   writeDurably(statePath(folder), JSON.stringify(updateState.parse(state)));
-}
-
-/** Whole and on disk under its name when this returns, whatever happens meanwhile; else not there. */
-export function writeDurably(path: string, content: string | Uint8Array): void {
-  const temporary = `${path}.new`;
-  try {
-    makeFolderSync(dirname(path), 0o700);
-    const file = openSync(temporary, "w", 0o600);
-    try {
-      const bytes = Buffer.from(content);
-      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-    syncFolder(dirname(path));
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw asDiskError(error, "write", path);
-  }
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
 }
