@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setImmediate as nextTurn } from "node:timers/promises";
 
@@ -105,12 +105,23 @@ export function signalTo(pid: number, name: NodeJS.Signals): void {
   }
 }
 
+/** More than a process tells of itself; the children of one may fill it again and again. */
+const buffer = Buffer.allocUnsafeSlow(4096);
+
+/** As readFileSync does it, without asking for a size that files in /proc don't have, and into the same memory each time. */
 function readText(path: string): string | undefined {
+  let file: number | undefined;
   try {
-    return readFileSync(path, "latin1");
+    file = openSync(path, "r");
+    let text = "";
+    for (let read = readSync(file, buffer); read > 0; read = readSync(file, buffer))
+      text += buffer.toString("latin1", 0, read);
+    return text;
   } catch {
     // Gone in the meantime, or no /proc here (macOS).
     return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }
 
