@@ -81,4 +81,4 @@ export function processesHolding(folder: string): number[] {
   });
 }
 
-const allProcesses = (): number[] => readdirSync("/proc").map(Number).filter(Number.isInteger);
+export const allProcesses = (): number[] => readdirSync("/proc").map(Number).filter(Number.isInteger);
