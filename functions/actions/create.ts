@@ -16,7 +16,7 @@ import type { Call, World } from "./call.ts";
 import { pinned } from "./classes.ts";
 import { base32, newId } from "./ids.ts";
 import { findMissing, grantInput } from "./inputs.ts";
-import { commitMetered, meter, meterCreation, meteredBy } from "./metering.ts";
+import { commitMetered, meter, meterCreation, meteredBy, refusalOf } from "./metering.ts";
 import { PUBLIC, queueOf } from "./queue.ts";
 import { quotasOf } from "./quotas.ts";
 import { toRefusal } from "./refusal.ts";
@@ -87,15 +87,18 @@ async function createOne({ world, who }: Call, wanted: Wanted): Promise<Created>
   const missing = await missingInputs(world, waiting, spec);
   let job = missing.length === 0 ? await releaseHeader(world, waiting, spec) : waiting;
   const isLong = Buffer.byteLength(JSON.stringify(job)) > INLINE_RECORD_BYTES;
-  // They are written before the record that names them: what is stored for a job that is there already would stay as long as that.
-  if (isNamed && (isLong || plan.pages.length > 0)) {
-    const [found] = await store.get("job", [id]);
+  const counts = [...meterCreation(owner, quotas, now), ...(await meter(world, owner, {}, { job }))];
+  // Documents are written before the record that names them: those of a job that is refused, or is there already, would stay.
+  if (isLong || plan.pages.length > 0) {
+    const full = await refusalOf(world, counts);
+    // Looked for after the counters were read: it may be what has filled them.
+    const [found] = isNamed ? await store.get("job", [id]) : [];
     if (found) return existing(world, found, { owner, requestHash, spec });
+    if (full) throw full;
   }
   for (const page of plan.pages) await store.putDocument(id, page);
   if (isLong) job = { ...job, spec: { hash: await store.putDocument(id, plan.text) } };
   const put = putJob(job, "absent");
-  const counts = [...meterCreation(owner, quotas, now), ...(await meter(world, owner, {}, { job: put.put }))];
   if ((await commitMetered(world, [put, ...counts])) === "conflict") {
     const [found] = await store.get("job", [id]);
     if (!found) throw taken(id, "its job was removed just now");

@@ -65,13 +65,32 @@ export async function commitMetered({ store, clock }: World, changes: readonly C
       (change): change is Count => "count" in change && change.count === error.details["count"],
     );
     if (!full) throw error;
-    const names: readonly QuotaName[] = [...METERED, "jobsPerDay"];
-    const quota = names.find((name) => counterOf(name, clock()) === full.count) ?? full.count;
     const [now = 0] = await store.counts(full.account, [full.count]);
-    const { account, add, most: limit } = full;
-    const message = `account ${account} has the quota ${quota} ${limit}: ${now} are used, and this needs ${add} more`;
-    throw new RendtError("quota_exceeded", message, { details: { quota, limit, now, add } });
+    throw overQuota(full, now, clock());
   }
+}
+
+/** Why a commit of these counts would be refused now, if so: to be asked before what would stay is written. */
+export async function refusalOf({ store, clock }: World, counts: readonly Count[]): Promise<RendtError | undefined> {
+  const bounded = counts.filter(({ most }) => most !== undefined);
+  const [first] = bounded;
+  if (!first) return undefined;
+  const used = await store.counts(
+    first.account,
+    bounded.map(({ count }) => count),
+  );
+  for (const [at, count] of bounded.entries()) {
+    const now = used[at] ?? 0;
+    if (count.most !== undefined && now + count.add > count.most) return overQuota(count, now, clock());
+  }
+  return undefined;
+}
+
+function overQuota({ account, count, add, most: limit }: Count, used: number, at: number): RendtError {
+  const names: readonly QuotaName[] = [...METERED, "jobsPerDay"];
+  const quota = names.find((name) => counterOf(name, at) === count) ?? count;
+  const message = `account ${account} has the quota ${quota} ${limit}: ${used} are used, and this needs ${add} more`;
+  return new RendtError("quota_exceeded", message, { details: { quota, limit, now: used, add } });
 }
 
 function useOf({ job, slices = [] }: Side): Record<(typeof METERED)[number], number> {

@@ -67,6 +67,18 @@ describe("queued tasks", () => {
     expect(await used()).toEqual({ queuedTasks: 0 });
   });
 
+  it("leave no document of a job that they refuse, and answer a repeated request with its job", async () => {
+    const items = Array.from({ length: 10 }, (_, at) => `item ${at}`);
+    const [key, other] = ["j000000000k01", "j000000000k02"];
+    const long = spec({ command: ["echo", "{}"], items });
+    expect(await tryOne(long, { id: key })).toMatchObject({ id: key, existing: false });
+    expect(await tryOne(long, { id: key })).toMatchObject({ id: key, existing: true });
+    expect(await tryOne(long, { id: other })).toMatchObject(over("queuedTasks", 10, 10, 10));
+    const { sha256: hash } = blobOf(new TextEncoder().encode(JSON.stringify(items)));
+    const kept = await world.store.getDocuments([key, other].map((job) => ({ job, hash })));
+    expect(kept).toEqual([JSON.stringify(items), undefined]);
+  });
+
   it("come back with a retry, which the quota may refuse", async () => {
     const { id } = await submit(lab, array(4));
     while ((await work(1)) > 0);
