@@ -22,7 +22,7 @@ const CASES: Case[] = [
   {
     what: "none with 3,000 of 4,000 files",
     slots: 1,
-    most: 3,
+    most: 5,
     spec: {
       command: ["sh", "-c", `i=0; while [ $i -lt 3000 ]; do : > $i; i=$((i+1)); done; exec ${SLEEP.join(" ")}`],
       limits: { files: 4000 },
