@@ -17,6 +17,8 @@ export const INLINE_RECORD_BYTES = 800;
 export const MAX_CREATE_JOBS = 100;
 export const MAX_GET_JOBS = 100;
 export const MAX_LIST_ITEMS = 200;
+/** Slices before a job's own that `explain` looks at; behind more of them it is only said to be behind so many. */
+export const MOST_AHEAD = 1000;
 export const MAX_GRANT_ENTRIES = 256;
 /** Grants that travel unasked with create, claim and outputs. */
 export const MAX_FREE_GRANTS = 16;

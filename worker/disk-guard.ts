@@ -1,8 +1,9 @@
 import { type DiskUse, diskUse, roomAt } from "./disk-use.ts";
 import type { Used } from "./look-pause.ts";
 import type { TreeUse } from "./process-tree.ts";
-import { type Limits, sayBytes } from "./sandbox/limits.ts";
+import type { Limits } from "./sandbox/limits.ts";
 import type { TaskFolder } from "./sandbox/port.ts";
+import { sayBytes } from "./say.ts";
 
 /** A full look at the folders even when the file system has lost nothing, as somebody else may have freed as much. */
 const FULL_LOOK_MS = 2000;

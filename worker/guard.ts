@@ -4,8 +4,9 @@ import { createDiskGuard, type DiskLook } from "./disk-guard.ts";
 import { LONGEST_MS, pauseBefore, type Used } from "./look-pause.ts";
 import { lowerSessions, NICE } from "./priority.ts";
 import { lookAtTrees, sharedOutRss, type TreeUse } from "./process-tree.ts";
-import { type Limits, sayBytes, sayTime } from "./sandbox/limits.ts";
+import type { Limits } from "./sandbox/limits.ts";
 import type { Level, TaskFolder } from "./sandbox/port.ts";
+import { sayBytes, sayTime } from "./say.ts";
 
 /** What a task used at most, as far as it was seen. */
 export type Seen = { maxRssBytes?: number; cpuMs?: number; diskBytes?: number };

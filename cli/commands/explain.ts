@@ -1,3 +1,4 @@
+import { MOST_AHEAD } from "../../contract/limits.ts";
 import type { AnswerOf } from "../../contract/operations.ts";
 import type { Call } from "../command.ts";
 import { selectJobs } from "../selector.ts";
@@ -32,9 +33,6 @@ function tell({ job, reasons, ahead, workers }: AnswerOf<"explain">, terminal: T
   ]);
   for (const line of formatTable([["WORKER", "ID", "SEEN", "SANDBOX", "FITS", "WHY"], ...rows])) terminal.line(line);
 }
-
-/** The server looks at no more than these. */
-const MOST_AHEAD = 1000;
 
 function showPlace(ahead: number): string {
   if (ahead === 0) return "next in its queue";

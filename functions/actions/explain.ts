@@ -1,3 +1,4 @@
+import { MOST_AHEAD } from "../../contract/limits.ts";
 import type { AnswerOf, ParsedRequestOf } from "../../contract/operations.ts";
 import { isSilent, stateOf } from "../../contract/worker-state.ts";
 import { isPin, PINS } from "../domain/demand.ts";
@@ -14,9 +15,6 @@ const MOST_WORKERS = 200;
 const NOBODY_ASKS =
   "no worker that fits asks for work now: each is busy, away, or held back by its owner's rules (`rendt worker why` on its machine)";
 const RESTS = "rests: its owner's rules hold it back now (`rendt worker why` on its machine)";
-/** Slices that are looked at before the position of a job is only said to be behind them. */
-const MOST_AHEAD = 1000;
-
 /** Why a job waits: what is true of itself, and for each worker of the account what does not fit. */
 export async function explain({ world, who }: Call, { id }: ParsedRequestOf<"explain">): Promise<AnswerOf<"explain">> {
   const job = await ownJob(world, who, id);

@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { INLINE_LOG_BYTES } from "../../contract/limits.ts";
 import type { LogRef } from "../../contract/result.ts";
-import { sayBytes } from "../sandbox/limits.ts";
+import { sayBytes } from "../say.ts";
 import type { TaskLog } from "./task-log.ts";
 
 /** The log of a task that ended, as its result names it; `files`: its bytes, when they follow as a blob; `dropped`: what to tell of it. */

@@ -2,7 +2,7 @@ import type { Client } from "../../contract/client.ts";
 import { MAX_LOG_CHUNK_BYTES } from "../../contract/limits.ts";
 import { createFrameDecoder, encodeFrame, encodeLogEnd, MAX_CANCELLED_LOG_BYTES } from "../../contract/log-frames.ts";
 import type { Rate } from "../../files/rate.ts";
-import { sayBytes } from "../sandbox/limits.ts";
+import { sayBytes } from "../say.ts";
 import type { LogCounts, TaskLog } from "./task-log.ts";
 
 /** The beginning of what a task printed, and how much it was. */

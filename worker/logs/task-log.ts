@@ -1,6 +1,6 @@
 import { type FileHandle, open, rm, writeFile } from "node:fs/promises";
 import { encodeFrameHead, FRAME_HEAD_BYTES, type LogStream, MAX_FRAME_BYTES } from "../../contract/log-frames.ts";
-import { sayBytes } from "../sandbox/limits.ts";
+import { sayBytes } from "../say.ts";
 
 /** What a task printed, as frames: in memory while that is short, then in files beside the task's folder. */
 export type TaskLog = {

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { size } from "../owner-units.ts";
-import { saySize } from "./say.ts";
+import { shortSize } from "./say.ts";
 import { SENSOR_OF, type Sources } from "./sources.ts";
 
 /** What of a file can be looked at although other parts of it may be wrong. */
@@ -52,5 +52,5 @@ async function tooMuch(name: string, value: unknown, { memory, disk }: Sources):
   if (!room || !asked.success) return undefined;
   const { total } = await room.read();
   if (asked.data < total) return undefined;
-  return `${saySize(asked.data)} can never be free: there are ${saySize(total)} in all, so work would never run`;
+  return `${shortSize(asked.data)} can never be free: there are ${shortSize(total)} in all, so work would never run`;
 }

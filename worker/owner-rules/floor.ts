@@ -1,6 +1,6 @@
 import { giveBack, type Held } from "../held.ts";
 import type { Slot } from "../sandbox/port.ts";
-import { sayTime } from "./say.ts";
+import { shortTime } from "./say.ts";
 
 /** What runs in a slot. */
 export type Place = {
@@ -80,8 +80,8 @@ export function createFloor(setting: Setting): Floor {
       const longest = setting.giveBackAfterMs();
       for (const { frozenAt, held, recall } of places) {
         if (frozenAt === undefined || recall.signal.aborted || setting.steady() - frozenAt < longest) continue;
-        setting.notice(`${held.lease.job} is given back: it has stood still for ${sayTime(longest)}`);
-        giveBack(held, `paused by the machine's owner for ${sayTime(longest)}`);
+        setting.notice(`${held.lease.job} is given back: it has stood still for ${shortTime(longest)}`);
+        giveBack(held, `paused by the machine's owner for ${shortTime(longest)}`);
         recall.abort();
       }
     },

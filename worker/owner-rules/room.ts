@@ -1,6 +1,6 @@
 import { heed } from "./heed.ts";
 import { type Rule, type RuleOf, SECOND, type Verdict } from "./rule.ts";
-import { saySize } from "./say.ts";
+import { shortSize } from "./say.ts";
 import { band, createSettled } from "./settle.ts";
 import type { Room, Sensor } from "./sources.ts";
 
@@ -47,7 +47,7 @@ function lookAt(
     isNonsense: ({ free, total }) => (free >= 0 && free <= total ? undefined : `${free} of ${total} bytes`),
     judge: ({ free }) => ({
       holds: holdsAt(free),
-      text: `${saySize(free)} of ${what} are free, ${saySize(least)} are to stay free`,
+      text: `${shortSize(free)} of ${what} are free, ${shortSize(least)} are to stay free`,
     }),
   });
 }

@@ -1,5 +1,5 @@
 /** Times, sizes and days as the owner of a machine reads and writes them. */
-export function sayTime(ms: number): string {
+export function shortTime(ms: number): string {
   const seconds = Math.round(ms / 1000);
   if (seconds < 120) return `${seconds}s`;
   const minutes = Math.round(seconds / 60);
@@ -10,7 +10,7 @@ export function sayTime(ms: number): string {
 
 const UNITS = ["K", "M", "G", "T"] as const;
 
-export function saySize(bytes: number): string {
+export function shortSize(bytes: number): string {
   let value = bytes;
   let unit = "";
   for (const next of UNITS) {

@@ -1,6 +1,6 @@
 import { heed } from "./heed.ts";
 import { type RuleOf, SECOND } from "./rule.ts";
-import { saySize } from "./say.ts";
+import { shortSize } from "./say.ts";
 
 /** No new work once so many bytes went up and down today; what runs goes on, and its results are handed in. */
 export const createTraffic: RuleOf<{ mostBytes: number }> = ({ mostBytes }, { traffic, clock }) => ({
@@ -12,7 +12,7 @@ export const createTraffic: RuleOf<{ mostBytes: number }> = ({ mostBytes }, { tr
     heed(traffic, "the traffic of today", {
       isNonsense: (bytes) => (bytes >= 0 ? undefined : `${bytes} bytes`),
       judge(bytes) {
-        const text = `${saySize(bytes)} were sent and received today, ${saySize(mostBytes)} are allowed`;
+        const text = `${shortSize(bytes)} were sent and received today, ${shortSize(mostBytes)} are allowed`;
         return bytes < mostBytes ? { holds: false, text } : { holds: true, text, until: nextDay(clock.wall()) };
       },
     }),

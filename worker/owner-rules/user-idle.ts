@@ -1,6 +1,6 @@
 import { heed } from "./heed.ts";
 import { type RuleOf, SECOND } from "./rule.ts";
-import { sayTime } from "./say.ts";
+import { shortTime } from "./say.ts";
 
 /** Work waits until nobody has used keyboard, mouse or a terminal for long enough; the first touch ends it. */
 export const createUserIdle: RuleOf<{ idleMs: number; slots: number }> = (
@@ -17,7 +17,7 @@ export const createUserIdle: RuleOf<{ idleMs: number; slots: number }> = (
       isNonsense: (seconds) => (Number.isFinite(seconds) && seconds >= 0 ? undefined : `${seconds} s`),
       judge(seconds) {
         const idle = seconds * SECOND;
-        const text = `keyboard, mouse or a terminal was used ${sayTime(idle)} ago, work begins after ${sayTime(idleMs)}`;
+        const text = `keyboard, mouse or a terminal was used ${shortTime(idle)} ago, work begins after ${shortTime(idleMs)}`;
         if (idle >= idleMs) return { holds: false, text };
         return { holds: true, text, until: clock.wall() + idleMs - idle };
       },

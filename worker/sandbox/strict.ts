@@ -1,6 +1,7 @@
 import { emptyNow } from "../pipes.ts";
 import { type Exited, type Start, type Started, signalled } from "../process.ts";
 import { childrenOf } from "../process-tree.ts";
+import { sayBytes } from "../say.ts";
 import { quote } from "../shell-text.ts";
 import type { SlotShell } from "../slot/shell.ts";
 import { below, signalName, startInSlot } from "../slot/start.ts";
@@ -9,7 +10,6 @@ import { explainExec, explainShellFailure } from "../start-failure.ts";
 import { bubblewrapWords, INNER_FD, INNER_SPEAKER } from "./bubblewrap.ts";
 import { coresOf } from "./cores.ts";
 import { BEGUN, innerScript } from "./inner-script.ts";
-import { sayBytes } from "./limits.ts";
 import type { Run } from "./port.ts";
 import type { Root } from "./root.ts";
 import type { Scope } from "./scope.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createFrameDecoder } from "../../../contract/log-frames.ts";
 import { createTaskLog } from "../../../worker/logs/task-log.ts";
-import { sayBytes } from "../../../worker/sandbox/limits.ts";
+import { sayBytes } from "../../../worker/say.ts";
 
 function temporary(): string {
   const folder = mkdtempSync(join(tmpdir(), "rendt-log-"));

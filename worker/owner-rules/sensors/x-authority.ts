@@ -3,8 +3,8 @@ import { open } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { namesIn } from "./read.ts";
+import { COOKIE } from "./x-message.ts";
 
-const COOKIE = "MIT-MAGIC-COOKIE-1";
 /** A user has one key for a display; more are leavings of earlier names of the machine. */
 const MOST_COOKIES = 8;
 const MOST_BYTES = 64 * 1024;

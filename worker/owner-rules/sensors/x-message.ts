@@ -2,7 +2,8 @@
 
 const LITTLE_ENDIAN = 0x6c;
 const VERSION = 11;
-const COOKIE = "MIT-MAGIC-COOKIE-1";
+/** The name of the way to show a key that servers of desktops have (xauth(1)). */
+export const COOKIE = "MIT-MAGIC-COOKIE-1";
 const QUERY_EXTENSION = 98;
 /** QueryInfo of MIT-SCREEN-SAVER. */
 const QUERY_INFO = 1;
