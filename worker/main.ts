@@ -222,7 +222,7 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
   const rules = await owner.keep({
     slots: place.sandbox.slots.length,
     changed() {
-      loop?.look();
+      loop.look();
       presence.look();
     },
     paused: () => heartbeat.tell(),
@@ -234,20 +234,6 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
         })
         .catch((error) => notice(`the server does not take the new rules: ${error}`));
     },
-    notice,
-  });
-  const closeStatus = await serveStatus(place.state, {
-    ask: () =>
-      tellStatus({
-        id: workerId,
-        config,
-        slots: place.sandbox.slots.length,
-        rules,
-        held,
-        ending: draining.signal.aborted,
-        drained: orders.drained,
-        trafficTodayBytes: owner.trafficToday(),
-      }),
     notice,
   });
   const loop: Loop = createLoop({
@@ -273,6 +259,20 @@ async function claimUntilTold(life: Life, setting: Setting): Promise<void> {
   recover(whole, held, place.left);
   changed();
   presence.look();
+  const closeStatus = await serveStatus(place.state, {
+    ask: () =>
+      tellStatus({
+        id: workerId,
+        config,
+        slots: place.sandbox.slots.length,
+        rules,
+        held,
+        ending: draining.signal.aborted,
+        drained: orders.drained,
+        trafficTodayBytes: owner.trafficToday(),
+      }),
+    notice,
+  });
 
   await loop.done;
   const leave = () =>
