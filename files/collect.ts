@@ -1,6 +1,6 @@
 import type { Stats } from "node:fs";
 import { lstat, realpath, stat } from "node:fs/promises";
-import { basename, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { basename, isAbsolute, join, posix, relative, resolve, sep } from "node:path";
 import { RendtError } from "../contract/errors.ts";
 import { isGlob, readGlob, splitBase } from "../contract/glob.ts";
 import { asDiskError, errnoOf } from "./disk-error.ts";
@@ -53,6 +53,7 @@ export async function collectInputs(inputs: readonly Input[], options: CollectOp
       else if (!other) found.set(item.path, { ...item, task });
     }
   }
+  shareLinked(found);
   return sorted(found);
 }
 
@@ -61,6 +62,24 @@ function tasksByItem(items: readonly string[]): Map<string, number | undefined> 
   const tasks = new Map<string, number | undefined>();
   for (const [at, item] of items.entries()) tasks.set(item, tasks.has(item) ? undefined : at);
   return tasks;
+}
+
+/** What a link leads to goes to all tasks, as the link does: it would lead nowhere in the others. */
+function shareLinked(found: Map<string, TreeItem>): void {
+  const led = new Set<string>();
+  for (const item of found.values())
+    if (item.kind === "link") led.add(posix.join(posix.dirname(item.path), item.target).replace(/\/$/, ""));
+  if (led.size === 0) return;
+  for (const [path, item] of found) {
+    if (item.kind !== "file" || item.task === undefined || !liesIn(led, path)) continue;
+    const { task: _, ...shared } = item;
+    found.set(path, shared);
+  }
+}
+
+function liesIn(places: ReadonlySet<string>, path: string): boolean {
+  for (let at = path; !places.has(at); at = posix.dirname(at)) if (at === ".") return false;
+  return true;
 }
 
 /** Folders merge; a file may be named twice, by a glob and by itself. */

@@ -52,6 +52,22 @@ describe("where inputs arrive", () => {
     }
   });
 
+  it("a file that a link leads to, also by a link to its folder, goes to all tasks as the link does", async () => {
+    const cwd = temporaryFolder();
+    makeTree(cwd, { "in/a": "1", "in/b": "2", "in/far/c": "3", "in/far/d/e": "4" });
+    symlinkSync("./a", join(cwd, "in/newest"));
+    symlinkSync("far/../far/d/", join(cwd, "in/deep"));
+    const items = ["in/a", "in/b", "in/far/c", "in/far/d/e"];
+    const found = await collectInputs([{ path: "in", each: true }], { cwd, items });
+    const tasks = found.flatMap((item) => (item.kind === "file" ? [[item.path, item.task]] : []));
+    expect(tasks).toEqual([
+      ["in/a", undefined],
+      ["in/b", 1],
+      ["in/far/c", 2],
+      ["in/far/d/e", undefined],
+    ]);
+  });
+
   it("what lies elsewhere arrives under its own name", async () => {
     const [cwd, other] = [temporaryFolder(), temporaryFolder()];
     makeTree(other, tree);
