@@ -44,9 +44,11 @@ function silence({ id, from }: Selection, indexes: readonly number[], { status, 
   const task = from === undefined ? id : `${id}.${from}`;
   if (!ENDED.has(status)) return begun ? `${task} has printed nothing so far` : `${task} has not begun yet`;
   const ended = status === "finished" || status === "failed" ? status : `was ${status}`;
+  // Of a run whose worker vanished no more is known than that.
+  if (!begun && status === "failed") return `${task} failed, and nothing of what it printed has come from its workers`;
   if (!begun) return `${task} ${ended} before it began`;
   if (status !== "cancelled") return `${task} ${ended} without printing anything`;
-  return `${task} was cancelled${whole ? " before it printed anything" : "; its worker has sent nothing of what it printed"}`;
+  return `${task} was cancelled${whole ? " before it printed anything" : "; its worker has not sent yet what it printed"}`;
 }
 
 const arrays = z.object({

@@ -49,6 +49,23 @@ it("rendt worker show tells what the owner of the machine asks of strangers", as
   rmSync(rules);
 });
 
+it("rendt logs doesn't say that a task never began whose workers vanished", async () => {
+  const dir = join(program.dir, "vanishing");
+  const { worker } = await startWorker("--dir", dir);
+  const begun = join(shared, "vanishing");
+  const words = ["submit", "-q", "--crash-limit", "1", "--", "sh", "-c", `echo some; : > ${begun}; sleep 60`];
+  const id = (await run(...words)).stdout.trim();
+  await until(() => existsSync(begun));
+  worker.child.kill("SIGKILL");
+  await worker.ended;
+  const next = await startWorker("--dir", dir);
+  expect((await run("wait", id)).code).toBe(1);
+  const stderr = `rendt: ${id} failed, and nothing of what it printed has come from its workers\n`;
+  expect(await run("logs", id)).toMatchObject({ code: 0, stdout: "", stderr });
+  next.worker.child.kill("SIGTERM");
+  await next.worker.ended;
+});
+
 describe("rendt worker drain and resume", () => {
   it("order a worker from afar; list, show and explain say how it stands", async () => {
     const { worker, id } = await startWorker("--name", "the drained one");
