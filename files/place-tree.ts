@@ -12,13 +12,16 @@ import { createPartFiles, type PartFiles } from "./part-files.ts";
 import { makeFolders, makeLink } from "./place-folders.ts";
 import type { BlobReader } from "./read-blob.ts";
 import { assertRoom } from "./room.ts";
-import { saveBytes, saveStream } from "./save-file.ts";
+import { createFile, saveBytes, saveStream } from "./save-file.ts";
+import { breathe } from "./slices.ts";
 import { fileMode } from "./tree-item.ts";
 import { unpack } from "./unpack.ts";
 
 export type PlaceOptions = OverwriteRule & {
   /** Files larger than a pack's members are on disk before this answers; a worker's throw-away folder needs no such thing. */
   durable?: boolean | undefined;
+  /** The folder is empty, and nobody else writes to it: small files are written under their own names at once. */
+  fresh?: boolean | undefined;
   signal?: AbortSignal | undefined;
 };
 type Placing = PlaceOptions & { read: BlobReader; parts: PartFiles };
@@ -43,7 +46,7 @@ export async function placeTree(
   });
   const root = await realpath(into);
   const leaves = manifest.entries.filter((entry) => entry.kind !== "dir");
-  const wanted = await leavesToWrite(root, leaves, options);
+  const wanted = options.fresh ? leaves : await leavesToWrite(root, leaves, options);
   await makeFolders(root, manifest);
 
   const files = wanted.filter((leaf) => leaf.kind === "file");
@@ -108,9 +111,18 @@ function groupByPack(files: readonly FileEntry[], packs: readonly Pack[]): Itera
   return groups.values();
 }
 
-async function placePacked(root: string, { pack, members }: Group, { read, signal, parts }: Placing): Promise<void> {
+async function placePacked(root: string, { pack, members }: Group, placing: Placing): Promise<void> {
+  const { read, signal, parts } = placing;
   const { data, sha256, size } = pack;
   const bytesFrom = (from: number) => (data === undefined ? read({ sha256, size }, from) : inline(data, from));
+  if (placing.fresh) {
+    for await (const { entry, bytes } of unpack(bytesFrom, members)) {
+      signal?.throwIfAborted();
+      createFile(bytes, entry, { path: join(root, entry.path), mode: fileMode(entry.mode) });
+      await breathe();
+    }
+    return;
+  }
   await onceMore(() =>
     forEachParallel(unpack(bytesFrom, members), { limit: SMALL_PARALLEL, signal }, ({ entry, bytes }) =>
       saveBytes(bytes, entry, { path: join(root, entry.path), mode: fileMode(entry.mode), parts }),

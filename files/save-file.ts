@@ -1,4 +1,5 @@
 import { createHash, type Hash, hash } from "node:crypto";
+import { closeSync, fchmodSync, openSync, writeFileSync } from "node:fs";
 import { constants, type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { RendtError } from "../contract/errors.ts";
 import type { BlobRef } from "../contract/manifest.ts";
@@ -106,6 +107,23 @@ export async function saveBytes(bytes: Buffer, blob: BlobRef, target: Target): P
     if (left) await handle.truncate(0);
     await handle.writeFile(bytes);
   });
+}
+
+/** The same at once and under its own name, where nothing has that name yet and nobody looks meanwhile. */
+export function createFile(bytes: Buffer, blob: BlobRef, { path, mode }: Pick<Target, "path" | "mode">): void {
+  assertContent({ sha256: hash("sha256", bytes), size: bytes.length }, blob, path);
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  try {
+    const file = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+    try {
+      writeFileSync(file, bytes);
+      fchmodSync(file, mode);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    throw asDiskError(error, "write", path);
+  }
 }
 
 export function assertContent(found: BlobRef, expected: BlobRef, path: string): void {

@@ -1,4 +1,4 @@
-import { lchown } from "node:fs/promises";
+import { lchownSync } from "node:fs";
 import { join } from "node:path";
 import { RendtError } from "../contract/errors.ts";
 import { blobsOf, type Manifest, type ManifestEntry, type Tree } from "../contract/manifest.ts";
@@ -6,6 +6,7 @@ import { readManifest } from "../files/download.ts";
 import { createGrantDesk } from "../files/grant-desk.ts";
 import { placeTree } from "../files/place-tree.ts";
 import { createBlobReader } from "../files/read-blob.ts";
+import { breathe } from "../files/slices.ts";
 import type { Transfer } from "../files/transfer.ts";
 import type { BlobCache } from "./blob-cache.ts";
 import type { Held } from "./held.ts";
@@ -56,7 +57,7 @@ export function createInputs({ lease, grants }: Pick<Held, "lease" | "grants">, 
   async function place(position: number, folder: string): Promise<void> {
     const list = await manifest(position);
     await mending({ manifest: list }, (again) =>
-      placeTree(list, folder, { read, signal: transfer.signal, force: again }),
+      placeTree(list, folder, { read, signal: transfer.signal, fresh: !again, force: again }),
     );
   }
 
@@ -104,5 +105,8 @@ async function giveTo(folder: string, { entries }: Manifest, { uid, gid }: SlotU
   const paths = new Set(entries.map(({ path }) => path));
   for (const { path } of entries)
     for (let cut = path.indexOf("/"); cut > 0; cut = path.indexOf("/", cut + 1)) paths.add(path.slice(0, cut));
-  for (const path of paths) await lchown(join(folder, path), uid, gid);
+  for (const path of paths) {
+    lchownSync(join(folder, path), uid, gid);
+    await breathe();
+  }
 }

@@ -35,7 +35,7 @@ export async function sendJob(
   }
 }
 
-/** Laying 10,000 files takes about a second: hundreds of times as long as starting a task. */
+/** Laying 10,000 files takes half a second in memory and seconds on a disk, a short task milliseconds. */
 const MANY_COPIES = 1_000_000;
 
 function tellCopies({ spec }: Order, { entries }: Manifest, terminal: Call["terminal"]): void {

@@ -153,6 +153,34 @@ it("modes arrive whatever the umask, and the owner can always clean up", async (
   expect(listTree(into)).toEqual({ d: "755 folder", "d/run": "755 1", "d/shut": "640 2" });
 });
 
+it("small files come into a folder that is new with their modes, and what is there in spite of that is not touched", async () => {
+  const bytes = Buffer.from("onetwo");
+  const pack = { sha256: hash("sha256", bytes), size: bytes.length, data: bytes.toString("base64") };
+  const member = (path: string, offset: number, mode: number) => {
+    const entry = file(path, bytes.toString("utf8", offset, offset + 3), mode);
+    return entry.kind === "file" ? { ...entry, pack: { index: 0, offset } } : entry;
+  };
+  const packed = (...entries: ManifestEntry[]): Manifest => ({ entries, packs: [pack] });
+  const into = temporaryFolder();
+  const umask = process.umask(0o077);
+  try {
+    await place(packed(member("d/one", 0, 0o755), member("two", 3, 0o444)), into, { fresh: true });
+  } finally {
+    process.umask(umask);
+  }
+  expect(listTree(into)).toEqual({ d: "700 folder", "d/one": "755 one", two: "644 two" });
+
+  symlinkSync("two", join(into, "link"));
+  for (const path of ["link", "two"])
+    expect(await failure(place(packed(member(path, 0, 0o644)), into, { fresh: true }))).toMatchObject({
+      code: "disk_error",
+    });
+  expect(readFileSync(join(into, "two"), "utf8")).toBe("two");
+  const wrong = { ...member("new", 0, 0o644), sha256: "0".repeat(64) } as ManifestEntry;
+  expect(await failure(place(packed(wrong), into, { fresh: true }))).toMatchObject({ code: "wrong_content" });
+  expect(readdirSync(into).sort()).toEqual(["d", "link", "two"]);
+});
+
 it("a folder that can't be made is a disk error that names it", async () => {
   const folder = temporaryFolder();
   makeTree(folder, { f: "1" });
