@@ -24,7 +24,7 @@ export type Inputs = {
 
 type Place = { folder: string; user: SlotUser | undefined };
 
-type Source = { transfer: Omit<Transfer, "entryOf" | "grants">; cache: BlobCache };
+type Source = { transfer: Omit<Transfer, "entryOf" | "grants">; cache: BlobCache; lists: Lists };
 
 export function createInputs({ lease, grants }: Pick<Held, "lease" | "grants">, source: Source): Inputs | undefined {
   const tree = lease.spec.inputs;
@@ -36,7 +36,7 @@ export function createInputs({ lease, grants }: Pick<Held, "lease" | "grants">, 
     grants,
   };
   const read = cache.reader(createBlobReader(createGrantDesk(transfer, blobsOf(tree)), transfer));
-  let shares: ((position: number) => Manifest) | undefined;
+  let shares: Shares | undefined;
 
   /** What comes in is verified: when it is wrong later, it is our copy that went bad on this disk. */
   async function mending<T>(of: Tree, use: (again: boolean) => Promise<T>): Promise<T> {
@@ -50,7 +50,7 @@ export function createInputs({ lease, grants }: Pick<Held, "lease" | "grants">, 
   }
 
   const manifest = async (position: number): Promise<Manifest> => {
-    shares ??= await mending(tree, async () => sharesOf(await readManifest(tree, read)));
+    shares ??= await source.lists.of(tree, () => mending(tree, async () => sharesOf(await readManifest(tree, read))));
     return shares(position);
   };
 
@@ -80,8 +80,28 @@ export function createInputs({ lease, grants }: Pick<Held, "lease" | "grants">, 
   };
 }
 
+type Shares = (position: number) => Manifest;
+
+/** Long lists that leases have in common: to read one of 10,000 files takes as long as dozens of short tasks. */
+export type Lists = { of(tree: Tree, read: () => Promise<Shares>): Promise<Shares> };
+
+/** Remembers the list that was read last, as long as somebody uses it. */
+export function createLists(): Lists {
+  let last: { sha256: string; shares: WeakRef<Shares> } | undefined;
+  return {
+    async of(tree, read) {
+      if (!("stored" in tree)) return read();
+      const { sha256 } = tree.stored;
+      const known = last?.sha256 === sha256 ? last.shares.deref() : undefined;
+      const shares = known ?? (await read());
+      last = { sha256, shares: new WeakRef(shares) };
+      return shares;
+    },
+  };
+}
+
 /** Of 10,000 tasks with a file each, every one would else be given 10,000. */
-function sharesOf({ entries, packs }: Manifest): (position: number) => Manifest {
+function sharesOf({ entries, packs }: Manifest): Shares {
   const shared: ManifestEntry[] = [];
   const own = new Map<number, ManifestEntry[]>();
   for (const entry of entries) {

@@ -9,7 +9,7 @@ import { roomAt } from "./disk-use.ts";
 import { endAt, endWhenIdle } from "./endings.ts";
 import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import type { Held } from "./held.ts";
-import { createInputs } from "./inputs.ts";
+import { createInputs, createLists } from "./inputs.ts";
 import { bringRefused } from "./logs/bring-cancelled.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { type Machine, measureMachine } from "./machine/machine.ts";
@@ -118,6 +118,7 @@ async function work(life: Life): Promise<string> {
         up,
         down,
       },
+      lists: createLists(),
       deliveries: createDeliveries(2 * config.slots + 2),
       house: houseOf(config),
       machine,

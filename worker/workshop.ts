@@ -3,6 +3,7 @@ import type { Transfer } from "../files/transfer.ts";
 import type { BlobCache } from "./blob-cache.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { Heartbeat } from "./heartbeat.ts";
+import type { Lists } from "./inputs.ts";
 import type { Journal } from "./journal.ts";
 import type { Machine } from "./machine/machine.ts";
 import type { Orders } from "./orders.ts";
@@ -17,6 +18,7 @@ export type Workshop = {
   /** For moving blobs; the caller adds what the grants are for. */
   transfer: Omit<Transfer, "entryOf" | "grants">;
   cache: BlobCache;
+  lists: Lists;
   deliveries: Deliveries;
   workerId: string;
   /** Names this life: part of the tag of every child and of the names of folders. */

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { chmodSync, existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { UnreachableError } from "../../contract/client.ts";
@@ -10,7 +10,7 @@ import type { BlobReader } from "../../files/read-blob.ts";
 import { upload } from "../../files/upload.ts";
 import { createBlobCache } from "../../worker/blob-cache.ts";
 import type { StoredLease } from "../../worker/held.ts";
-import { createInputs } from "../../worker/inputs.ts";
+import { createInputs, createLists } from "../../worker/inputs.ts";
 import { listTree, makeTree, temporaryFolder } from "../files/folder.ts";
 import { startStore } from "../files/store.ts";
 
@@ -39,15 +39,20 @@ async function leased(files: Parameters<typeof makeTree>[1], items?: string[]) {
   const folder = join(temporaryFolder(), "cache");
   const cache = await createBlobCache(folder, 100 * MIB);
   const { client, http, url } = store.transfer("output");
-  const inputs = createInputs(leaseOf(built.tree), { transfer: { client, http, url }, cache });
-  if (!inputs) throw new Error("it has inputs");
-  return { store, source, folder, cache, inputs, tree: built.tree, client };
+  const lease = (lists = createLists()) => {
+    const inputs = createInputs(leaseOf(built.tree), { transfer: { client, http, url }, cache, lists });
+    if (!inputs) throw new Error("it has inputs");
+    return inputs;
+  };
+  return { store, source, folder, lease, inputs: lease(), tree: built.tree };
 }
 
 function leaseOf(inputs: Tree) {
   const spec = { inputs } as StoredLease["spec"];
   return { lease: { id: "l", spec } as StoredLease, grants: {} };
 }
+
+const longTree = Object.fromEntries(Array.from({ length: 800 }, (_, n) => [`${"long".repeat(20)}-${n}`, `${n}`]));
 
 function damage(path: string): void {
   const bytes = readFileSync(path);
@@ -77,15 +82,28 @@ it("a task fetches what is its own or everybody's, and nothing of other tasks", 
 });
 
 it("so is the list of files, when it is a blob itself", async () => {
-  const names = Array.from({ length: 800 }, (_, n) => [`${"long".repeat(20)}-${n}`, `${n}`]);
-  const { store, source, folder, cache, inputs, tree, client } = await leased(Object.fromEntries(names));
+  const { source, folder, inputs, lease, tree } = await leased(longTree);
   if (!("stored" in tree)) throw new Error("the list is short");
   expect(await inputs.place(0, { folder: temporaryFolder(), user: undefined })).toBeUndefined();
   damage(join(folder, tree.stored.sha256));
-  const later = createInputs(leaseOf(tree), { transfer: { client, http: store.http, url: store.url }, cache });
   const again = temporaryFolder();
-  expect(await later?.place(0, { folder: again, user: undefined })).toBeUndefined();
+  expect(await lease().place(0, { folder: again, user: undefined })).toBeUndefined();
   expect(listTree(again)).toEqual(listTree(source));
+});
+
+it("a long list that another lease has read is not read again", async () => {
+  const { source, folder, lease, tree, store } = await leased(longTree);
+  if (!("stored" in tree)) throw new Error("the list is short");
+  const lists = createLists();
+  const [first, second] = [lease(lists), lease(lists)];
+  expect(await first.place(0, { folder: temporaryFolder(), user: undefined })).toBeUndefined();
+  rmSync(join(folder, tree.stored.sha256));
+  const moved = store.moved.length;
+  const again = temporaryFolder();
+  expect(await second.place(0, { folder: again, user: undefined })).toBeUndefined();
+  expect(listTree(again)).toEqual(listTree(source));
+  expect(store.moved).toHaveLength(moved);
+  expect((await first.manifest(0)).entries).toHaveLength(800);
 });
 
 it("bytes that came before a break are not fetched again", async () => {
