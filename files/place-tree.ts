@@ -22,6 +22,8 @@ export type PlaceOptions = OverwriteRule & {
   durable?: boolean | undefined;
   /** The folder is empty, and nobody else writes to it: small files are written under their own names at once. */
   fresh?: boolean | undefined;
+  /** What earlier fetches left, where many trees go into one folder; looked for anew when absent. */
+  parts?: PartFiles | undefined;
   signal?: AbortSignal | undefined;
 };
 type Placing = PlaceOptions & { read: BlobReader; parts: PartFiles };
@@ -50,7 +52,7 @@ export async function placeTree(
   await makeFolders(root, manifest);
 
   const files = wanted.filter((leaf) => leaf.kind === "file");
-  const placing = { ...options, parts: createPartFiles() };
+  const placing = { ...options, parts: options.parts ?? createPartFiles() };
   await assertRoom(root, await bytesToCome(root, files, placing.parts));
   await placeLarge(
     root,
