@@ -54,13 +54,6 @@ export function createInputs({ lease, grants }: Pick<Held, "lease" | "grants">, 
     return shares(position);
   };
 
-  async function place(position: number, folder: string): Promise<void> {
-    const list = await manifest(position);
-    await mending({ manifest: list }, (again) =>
-      placeTree(list, folder, { read, signal: transfer.signal, fresh: !again, force: again }),
-    );
-  }
-
   return {
     manifest,
     async bytes(position) {
@@ -69,13 +62,16 @@ export function createInputs({ lease, grants }: Pick<Held, "lease" | "grants">, 
     },
     async place(position, { folder, user }) {
       try {
-        await place(position, folder);
+        const list = await manifest(position);
+        await mending({ manifest: list }, (again) =>
+          placeTree(list, folder, { read, signal: transfer.signal, fresh: !again, force: again }),
+        );
+        if (user) await giveTo(folder, list, user);
+        return undefined;
       } catch (error) {
         if (!(error instanceof RendtError) || !isCode(error, ...JOBS_FAULT)) throw error;
         return `its inputs can't be placed: ${error.message}`;
       }
-      if (user) await giveTo(folder, await manifest(position), user);
-      return undefined;
     },
   };
 }

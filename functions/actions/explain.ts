@@ -15,6 +15,7 @@ const MOST_WORKERS = 200;
 const NOBODY_ASKS =
   "no worker that fits asks for work now: each is busy, away, or held back by its owner's rules (`rendt worker why` on its machine)";
 const RESTS = "rests: its owner's rules hold it back now (`rendt worker why` on its machine)";
+
 /** Why a job waits: what is true of itself, and for each worker of the account what does not fit. */
 export async function explain({ world, who }: Call, { id }: ParsedRequestOf<"explain">): Promise<AnswerOf<"explain">> {
   const job = await ownJob(world, who, id);

@@ -1,29 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openCloud } from "../../../bench/support/cloud.ts";
 import { openDynalite } from "../../../bench/support/dynamo.ts";
-import type { Role } from "../../../contract/account.ts";
 import type { Client } from "../../../contract/client.ts";
 import type { AwayReason } from "../../../contract/worker.ts";
+import { FORMS, type Form, formOfEachTest } from "../../support/forms.ts";
 import { createJob, createTestWorld, exited, MINUTE, machine, OTHER_WORKER, WORKER } from "../../support/world.ts";
-
-type Form = {
-  as(account: string, role: Role): Promise<Client>;
-  clock: () => number;
-  pass(ms: number): Promise<void>;
-  close(): Promise<void>;
-};
-
-const FORMS: Record<string, () => Promise<Form>> = {
-  "the embedded server": async () => {
-    const world = await createTestWorld();
-    return { ...world, pass: async (ms: number) => world.outage(ms) };
-  },
-  "the cloud": async () => {
-    const cloud = await openCloud();
-    const pass = async (ms: number) => cloud.pass(ms);
-    return { as: (account, role) => cloud.as(role, account), clock: cloud.clock, pass, close: () => cloud.close() };
-  },
-};
 
 const TRUE = { command: ["true"] };
 
@@ -31,13 +12,10 @@ describe.each(Object.entries(FORMS))("a worker that says that it is away, in %s"
   let form: Form;
   let owner: Client;
   let worker: Client;
-  beforeEach(async () => {
-    form = await open();
-    owner = await form.as("main", "submitter");
-    worker = await form.as("main", "worker");
-    await worker.register(machine());
+  formOfEachTest(open, (opened, clients) => {
+    form = opened;
+    ({ owner, worker } = clients);
   });
-  afterEach(() => form.close());
 
   const tell = (away: AwayReason) => worker.claim({ worker: WORKER, leases: 0, away });
   const claim = () => worker.claim({ worker: WORKER, leases: 1 });

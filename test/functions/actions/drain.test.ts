@@ -1,24 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Cloud, openCloud } from "../../../bench/support/cloud.ts";
 import { openDynalite } from "../../../bench/support/dynamo.ts";
-import type { Role } from "../../../contract/account.ts";
 import type { Client } from "../../../contract/client.ts";
-import type { Store } from "../../../functions/store/port.ts";
+import { FORMS, type Form, formOfEachTest } from "../../support/forms.ts";
 import { createJob, createTestWorld, exited, machine, OTHER_WORKER, WORKER } from "../../support/world.ts";
-
-type Form = {
-  store: Store;
-  as(account: string, role: Role): Promise<Client>;
-  close(): Promise<void>;
-};
-
-const FORMS: Record<string, () => Promise<Form>> = {
-  "the embedded server": createTestWorld,
-  "the cloud": async () => {
-    const cloud = await openCloud();
-    return { store: cloud.store, as: (account, role) => cloud.as(role, account), close: () => cloud.close() };
-  },
-};
 
 const TRUE = { command: ["true"] };
 
@@ -26,13 +11,10 @@ describe.each(Object.entries(FORMS))("a worker that is drained by its owner, in 
   let form: Form;
   let owner: Client;
   let worker: Client;
-  beforeEach(async () => {
-    form = await open();
-    owner = await form.as("main", "submitter");
-    worker = await form.as("main", "worker");
-    await worker.register(machine());
+  formOfEachTest(open, (opened, clients) => {
+    form = opened;
+    ({ owner, worker } = clients);
   });
-  afterEach(() => form.close());
 
   const claim = (more: object = {}) => worker.claim({ worker: WORKER, leases: 2, draining: false, ...more });
 
